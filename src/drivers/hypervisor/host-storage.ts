@@ -1,0 +1,111 @@
+/**
+ * Seam 3: what a host does to reach and make disks, over the hypervisor's connection. `dir` pools are this alone.
+ * Laws S-01 … in docs/driver-contract.md. Names of volumes come from src/api/identity.ts: whatever carries such a
+ * name in our own directory was made by us, and completeness is proved by a marker volume beside it (`complete`).
+ */
+
+/** A directory of a StoragePool on one host. */
+export interface StoragePlace {
+  readonly clusterId: string;
+  readonly poolUid: string;
+  readonly poolName: string;
+  /** Absolute, from the admin's StoragePool. */
+  readonly path: string;
+  readonly topology: 'HostLocal' | 'Shared';
+}
+
+export type PlaceSeen =
+  | { readonly kind: 'absent' }
+  /** `sharedMarker`: the marker file of a Shared pool is there (always true for HostLocal). */
+  | {
+      readonly kind: 'ready';
+      readonly capacityBytes: number;
+      readonly availableBytes: number;
+      readonly sharedMarker: boolean;
+    }
+  | { readonly kind: 'broken'; readonly reason: string; readonly message: string };
+
+export interface VolumeSeen {
+  readonly name: string;
+  readonly path: string;
+  readonly format: 'qcow2' | 'raw' | 'iso';
+  /** What the guest sees, in bytes. */
+  readonly sizeBytes: number;
+  readonly allocatedBytes: number;
+  readonly backingPath?: string | undefined;
+  /** The making finished (marker present, or it is of a kind made in one call). */
+  readonly complete: boolean;
+  /** What the marker says: digest of the source for images. */
+  readonly digest?: string | undefined;
+}
+
+export type VolumeSight =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'present'; readonly volume: VolumeSeen };
+
+/** One idempotent step. `create*` on a volume that exists and is complete is `done`; an incomplete one is remade. */
+export type StorageStep =
+  | { readonly kind: 'preparePlace' }
+  | { readonly kind: 'writeSharedMarker' }
+  /** Stops and forgets the place on the host; the directory and what is in it stay. */
+  | { readonly kind: 'forgetPlace' }
+  | {
+      readonly kind: 'createBlank';
+      readonly volume: string;
+      readonly format: 'qcow2' | 'raw';
+      readonly sizeBytes: number;
+    }
+  /** Linked clone: qcow2 over `backing`, which is a complete image volume of the same place. */
+  | {
+      readonly kind: 'createLinked';
+      readonly volume: string;
+      readonly backing: string;
+      readonly sizeBytes: number;
+    }
+  | { readonly kind: 'grow'; readonly volume: string; readonly sizeBytes: number }
+  | { readonly kind: 'delete'; readonly volume: string }
+  /** Small bytes in one go: a cloud-init seed. */
+  | { readonly kind: 'putSmall'; readonly volume: string; readonly bytes: Uint8Array };
+
+/** Bytes of a stream, or a hole of that many zero bytes. */
+export type Chunk = Uint8Array | { readonly hole: number };
+
+/** Long work on one host: run by the jobs room, cancellable; completion leaves the marker. */
+export type StorageWork =
+  /** Full copy of a complete volume, converted by the host to `format`. */
+  | {
+      readonly kind: 'copy';
+      readonly from: string;
+      readonly volume: string;
+      readonly format: 'qcow2' | 'raw';
+      readonly sizeBytes: number;
+    }
+  /**
+   * Streams a file into the place and converts it to `format` (iso: kept as it is). `sourceFormat` is from our own
+   * inspection. `finished` is awaited after the last byte: it rejects when the checksum is wrong, and then nothing
+   * of the volume stays.
+   */
+  | {
+      readonly kind: 'import';
+      readonly volume: string;
+      readonly sourceFormat: 'qcow2' | 'raw' | 'iso';
+      readonly format: 'qcow2' | 'raw' | 'iso';
+      /** Upper bound of what the stream may bring, in bytes. */
+      readonly maxBytes: number;
+      readonly chunks: AsyncIterable<Chunk>;
+      readonly finished: Promise<{ readonly digest: string; readonly virtualSizeBytes: number }>;
+    };
+
+export interface HostStorage {
+  seePlace(place: StoragePlace, signal: AbortSignal): Promise<PlaceSeen>;
+  see(place: StoragePlace, volume: string, signal: AbortSignal): Promise<VolumeSight>;
+  /** All volumes with names of ours, for orphans and for "what is still here". One call per host. */
+  list(place: StoragePlace, signal: AbortSignal): Promise<readonly VolumeSeen[]>;
+  take(place: StoragePlace, step: StorageStep, signal: AbortSignal): Promise<void>;
+  work(
+    place: StoragePlace,
+    work: StorageWork,
+    progress: (percent: number) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
