@@ -1,0 +1,335 @@
+import type { Clock } from './clock.ts';
+import type { Outcome } from './controller.ts';
+import { statusEqual } from './equal.ts';
+import { Fault, toFault } from './fault.ts';
+import type { Log } from './log.ts';
+import { policyOf } from './policy.ts';
+
+/**
+ * What a pure plan answers: one step to take now, or that something else must happen first (an event is awaited;
+ * `afterMs` polls, and a slow poll stays even without it), or that the world is as it should be.
+ */
+export type Plan<Step> =
+  | { readonly kind: 'step'; readonly step: Step }
+  | { readonly kind: 'wait'; readonly afterMs?: number }
+  | { readonly kind: 'settled' };
+
+/**
+ * How a step ended when no fault was thrown.
+ * - `done`    its effect is there; `seen` is the new sighting and the plan is asked again.
+ * - `wrote`   it changed the object itself (intent, finalizer): the world is gathered again, the sighting kept.
+ * - `started` long work is under way: the pass ends, an event or the poll after `afterMs` brings the next.
+ * - `gone`    the last finalizer was removed: there is nothing left to write a status to.
+ */
+export type Taken<Seen> =
+  | { readonly kind: 'done'; readonly seen: Seen }
+  | { readonly kind: 'wrote' }
+  | { readonly kind: 'started'; readonly afterMs?: number }
+  | { readonly kind: 'gone' };
+
+/** Wraps every effectful await of a pass. A crash sweep injects its own; the default calls `run`. */
+export type Effect = <T>(name: string, run: () => Promise<T>) => Promise<T>;
+
+/** The effect wrapper of production. */
+export const plainEffect: Effect = (_name, run) => run();
+
+/** What a pass did, handed to the observer once its status is safely written (or needed no write). */
+export interface PassReport<World, Seen, Step, Status> {
+  readonly world: World;
+  readonly seen: Seen | undefined;
+  readonly steps: readonly Step[];
+  readonly fault: Fault | undefined;
+  readonly before: Status | undefined;
+  readonly after: Status | undefined;
+  readonly wrote: boolean;
+}
+
+export interface PassParts<K extends string, World, Seen, Step extends { readonly kind: string }, Status> {
+  /**
+   * From stores alone; undefined when the object is gone. Throws a fault `conflict` when a store is older than our
+   * own last write (see own-writes.ts), which ends the pass at once and looks again.
+   */
+  gather(key: K): World | undefined;
+  /** What is really there. Never mutates. */
+  see(world: World, signal: AbortSignal): Promise<Seen>;
+  /** Pure. */
+  plan(world: World, seen: Seen, nowMs: number): Plan<Step>;
+  /** One idempotent step. */
+  take(world: World, seen: Seen, step: Step, signal: AbortSignal): Promise<Taken<Seen>>;
+  /**
+   * Pure. `seen` is undefined when `see` failed, `plan` when there was none; `fault` is one a person should know of
+   * (hidden kinds are not handed on). A fault together with a plan of kind `step` says which step failed.
+   * A plan of kind `step` without a fault means that this step was started or is being waited for.
+   */
+  statusOf(
+    world: World,
+    seen: Seen | undefined,
+    plan: Plan<Step> | undefined,
+    fault: Fault | undefined,
+    nowMs: number,
+  ): Status;
+  /** The status as the world has it, to skip a write that would change nothing. */
+  current(world: World): Status | undefined;
+  write(world: World, status: Status, signal: AbortSignal): Promise<void>;
+  /** Metrics and events. Runs after the write; what it throws is logged and changes nothing. */
+  observe?(report: PassReport<World, Seen, Step, Status>): void;
+}
+
+export interface PassOptions {
+  readonly clock: Clock;
+  readonly effect?: Effect;
+  /** Steps per pass before other keys get their turn; default 16. */
+  readonly maxSteps?: number;
+  /** Slow poll of a plan that waits without saying how long, in ms; default 60,000. */
+  readonly pollMs?: number;
+  /** Time for see and take together, below the controller's deadline so that a status can still be written; default 45,000. */
+  readonly workMs?: number;
+  /**
+   * A status between two settled ones is written only once it has lasted this long, and not sooner than this after
+   * the one before it, in ms; default 1,000. Settled and faulty ones are written at once. 0 turns it off.
+   */
+  readonly coalesceMs?: number;
+}
+
+/** One reconcile: throws a Fault for the controller's policy, after the status says so. */
+export type Pass<K extends string> = (key: K, log: Log, signal: AbortSignal) => Promise<Outcome>;
+
+type End =
+  | { readonly kind: 'planned' | 'more' | 'gone' }
+  | { readonly kind: 'started'; readonly afterMs: number | undefined }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/** Where see, plan and take have led so far; the one mutable thing of a pass. */
+interface Trail<World, Seen, Step> {
+  world: World;
+  seen: Seen | undefined;
+  plan: Plan<Step> | undefined;
+  readonly steps: Step[];
+}
+
+type Parts<K extends string, World, Seen, Step extends { readonly kind: string }, Status> = PassParts<
+  K,
+  World,
+  Seen,
+  Step,
+  Status
+>;
+
+const settled: Outcome = { kind: 'settled' };
+
+const workFault = (workMs: number): Fault =>
+  new Fault('unreachable', `No answer within ${workMs / 1000} s.`, { reason: 'DeadlineExceeded' });
+
+/** Runs `work` under a signal that also ends after `workMs`; its rejection is then the deadline's fault. */
+const within = async <T>(
+  clock: Clock,
+  workMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> => {
+  const ends = new AbortController();
+  const onAbort = (): void => ends.abort(signal.reason);
+  signal.throwIfAborted();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const cancel = clock.after(workMs, () => ends.abort(workFault(workMs)));
+  try {
+    return await work(ends.signal);
+  } catch (error) {
+    throw ends.signal.aborted && !(error instanceof Fault) ? ends.signal.reason : error;
+  } finally {
+    cancel();
+    signal.removeEventListener('abort', onAbort);
+  }
+};
+
+/** see, then plan and take until the plan has no step, a step does not end at once, or the bound is reached. */
+const follow = async <K extends string, World, Seen, Step extends { readonly kind: string }, Status>(
+  parts: Parts<K, World, Seen, Step, Status>,
+  options: Required<PassOptions>,
+  key: K,
+  trail: Trail<World, Seen, Step>,
+  signal: AbortSignal,
+): Promise<End> => {
+  const { clock, effect, maxSteps } = options;
+  let seen = await effect('see', () => parts.see(trail.world, signal));
+  for (;;) {
+    trail.seen = seen;
+    const plan = parts.plan(trail.world, seen, clock.nowMs());
+    trail.plan = plan;
+    if (plan.kind !== 'step') {
+      return { kind: 'planned' };
+    }
+    if (trail.steps.length >= maxSteps) {
+      return { kind: 'more' };
+    }
+    const { step } = plan;
+    signal.throwIfAborted();
+    const looked = seen;
+    const taken = await effect(`take ${step.kind}`, () => parts.take(trail.world, looked, step, signal));
+    trail.steps.push(step);
+    switch (taken.kind) {
+      case 'done':
+        seen = taken.seen;
+        break;
+      case 'wrote': {
+        const world = parts.gather(key);
+        if (world === undefined) {
+          return { kind: 'gone' };
+        }
+        trail.world = world;
+        break;
+      }
+      case 'started':
+        return { kind: 'started', afterMs: taken.afterMs };
+      case 'gone':
+        return { kind: 'gone' };
+      default:
+        return taken satisfies never;
+    }
+  }
+};
+
+/** Holds back a status that will soon be another; remembers nothing of keys that are settled or gone. */
+const createCoalescer = <K extends string>(clock: Clock, coalesceMs: number) => {
+  const since = new Map<K, { differsMs: number | undefined; wroteMs: number }>();
+  return {
+    forget: (key: K): void => {
+      since.delete(key);
+    },
+    /** A status equal to the world's is no longer outstanding. */
+    same: (key: K): void => {
+      const entry = since.get(key);
+      if (entry !== undefined) {
+        entry.differsMs = undefined;
+      }
+    },
+    wrote: (key: K): void => {
+      since.set(key, { differsMs: undefined, wroteMs: clock.monotonicMs() });
+    },
+    /** Milliseconds until a differing status may be written; 0 for now. */
+    heldMs: (key: K): number => {
+      const nowMs = clock.monotonicMs();
+      const entry = since.get(key) ?? { differsMs: undefined, wroteMs: Number.NEGATIVE_INFINITY };
+      entry.differsMs ??= nowMs;
+      since.set(key, entry);
+      return Math.max(0, Math.max(entry.differsMs, entry.wroteMs) + coalesceMs - nowMs);
+    },
+  };
+};
+
+const outcomeOf = (end: End, plan: Plan<unknown> | undefined, pollMs: number): Outcome => {
+  switch (end.kind) {
+    case 'fault':
+      throw end.fault;
+    case 'gone':
+      return settled;
+    case 'more':
+      return { kind: 'again', afterMs: 0 };
+    case 'started':
+      return { kind: 'again', afterMs: end.afterMs ?? pollMs };
+    case 'planned':
+      return plan?.kind === 'wait' ? { kind: 'again', afterMs: plan.afterMs ?? pollMs } : settled;
+    default:
+      return end satisfies never;
+  }
+};
+
+const sooner = (outcome: Outcome, heldMs: number): Outcome => {
+  if (heldMs === 0) {
+    return outcome;
+  }
+  const afterMs = outcome.kind === 'again' ? Math.min(outcome.afterMs, heldMs) : heldMs;
+  return { kind: 'again', afterMs };
+};
+
+/** Whether the status can be told: not on a conflict (our world is old), nor on a hidden fault before any sighting. */
+const canTell = (end: End, seen: unknown): boolean => {
+  if (end.kind !== 'fault') {
+    return true;
+  }
+  const policy = policyOf(end.fault.kind);
+  return policy.retry !== 'now' && (policy.shown || seen !== undefined);
+};
+
+/**
+ * The one reconcile pass: gather, see, plan, take (again while steps are done), statusOf, at most one write of
+ * status. A fault of see, plan or take is shown by the status first and thrown then. After an abort of `signal`
+ * nothing is written: the leader may be another by now.
+ */
+export const createPass = <K extends string, World, Seen, Step extends { readonly kind: string }, Status>(
+  parts: Parts<K, World, Seen, Step, Status>,
+  given: PassOptions,
+): Pass<K> => {
+  const defaults = { effect: plainEffect, maxSteps: 16, pollMs: 60_000, workMs: 45_000, coalesceMs: 1_000 };
+  const options: Required<PassOptions> = { ...defaults, ...given };
+  const { clock, effect, pollMs, workMs } = options;
+  const coalescer = createCoalescer<K>(clock, options.coalesceMs);
+
+  const walk = async (key: K, trail: Trail<World, Seen, Step>, signal: AbortSignal): Promise<End> => {
+    try {
+      return await within(clock, workMs, (inner) => follow(parts, options, key, trail, inner), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      return { kind: 'fault', fault: toFault(error) };
+    }
+  };
+
+  const observe = (report: PassReport<World, Seen, Step, Status>, log: Log): void => {
+    try {
+      parts.observe?.(report);
+    } catch (error) {
+      log.error({ err: error }, 'observer of a pass failed');
+    }
+  };
+
+  /** Writes the status if it differs and its time has come. Answers the ms for which it is held back. */
+  const publish = async (
+    key: K,
+    trail: Trail<World, Seen, Step>,
+    end: End,
+    log: Log,
+    signal: AbortSignal,
+  ): Promise<number> => {
+    const { world, seen, plan, steps } = trail;
+    const fault = end.kind === 'fault' && policyOf(end.fault.kind).shown ? end.fault : undefined;
+    const before = parts.current(world);
+    const after = parts.statusOf(world, seen, plan, fault, clock.nowMs());
+    const wrote = !statusEqual(before, after);
+    const final = fault !== undefined || (end.kind === 'planned' && plan?.kind === 'settled');
+    if (wrote) {
+      const heldMs = final ? 0 : coalescer.heldMs(key);
+      if (heldMs > 0) {
+        return heldMs;
+      }
+      await effect('write status', () => parts.write(world, after, signal));
+      coalescer.wrote(key);
+    } else {
+      coalescer.same(key);
+    }
+    if (final) {
+      coalescer.forget(key);
+    }
+    observe({ world, seen, steps, fault, before, after, wrote }, log);
+    return 0;
+  };
+
+  return async (key, log, signal) => {
+    const world = parts.gather(key);
+    if (world === undefined) {
+      coalescer.forget(key);
+      return settled;
+    }
+    const trail: Trail<World, Seen, Step> = { world, seen: undefined, plan: undefined, steps: [] };
+    const end = await walk(key, trail, signal);
+    signal.throwIfAborted();
+    if (end.kind === 'gone') {
+      coalescer.forget(key);
+      const before = parts.current(trail.world);
+      const report = { seen: trail.seen, steps: trail.steps, fault: undefined, before, after: undefined };
+      observe({ ...report, world: trail.world, wrote: false }, log);
+      return settled;
+    }
+    const heldMs = canTell(end, trail.seen) ? await publish(key, trail, end, log, signal) : 0;
+    return sooner(outcomeOf(end, trail.plan, pollMs), heldMs);
+  };
+};
