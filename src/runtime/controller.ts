@@ -3,7 +3,8 @@ import type { Clock } from './clock.ts';
 import { Fault, toFault } from './fault.ts';
 import type { Log } from './log.ts';
 import { backoffOf, policyOf } from './policy.ts';
-import { createQueue, priorities, type QueueObserver } from './queue.ts';
+import { createQueue, priorities, type Queue, type QueueObserver } from './queue.ts';
+import { within } from './within.ts';
 
 /**
  * What a pass without a fault asks for: nothing until something changes, or another pass after `afterMs`
@@ -70,11 +71,6 @@ const namespaceOf = (key: string): string => {
   return slash < 0 ? '' : key.slice(0, slash);
 };
 
-const deadlineFault = (deadlineMs: number): Fault =>
-  new Fault('unreachable', `The pass took longer than ${deadlineMs / 1000} s.`, {
-    reason: 'DeadlineExceeded',
-  });
-
 const silentMetrics: ControllerMetrics = {
   queue: { added: () => {}, taken: () => {}, done: () => {}, retried: () => {} },
   passed: () => {},
@@ -84,74 +80,73 @@ const silentMetrics: ControllerMetrics = {
   active: () => {},
 };
 
+const settle = <K extends string>(queue: Queue<K>, key: K, outcome: Outcome): PassResult => {
+  queue.forget(key);
+  switch (outcome.kind) {
+    case 'settled':
+      return 'success';
+    case 'again':
+      queue.add(key, { afterMs: outcome.afterMs });
+      return 'requeue_after';
+    default:
+      return outcome satisfies never;
+  }
+};
+
+const stopped = (log: Log): PassResult => {
+  log.debug({}, 'pass aborted by stop');
+  return 'aborted';
+};
+
+/** The policy table at work: one log line, the counters, and the retry. */
+const fail = <K extends string>(
+  queue: Queue<K>,
+  key: K,
+  error: unknown,
+  log: Log,
+  metrics: ControllerMetrics,
+): PassResult => {
+  const fault = toFault(error);
+  const policy = policyOf(fault.kind);
+  if (!(error instanceof Fault)) {
+    metrics.panicked();
+  }
+  if (policy.retry === 'onChange') {
+    metrics.terminal();
+  }
+  const afterMs = Math.round(queue.retry(key, backoffOf(fault)));
+  const failures = queue.failures(key);
+  const fields = { fault: fault.kind, reason: fault.reason, where: fault.where, failures, afterMs };
+  if (policy.alert) {
+    log.error({ ...fields, err: fault }, 'pass failed on a defect');
+  } else if (policy.shown) {
+    log.warn({ ...fields, message: fault.message }, 'pass failed');
+  } else {
+    log.debug({ ...fields, message: fault.message }, 'pass postponed');
+  }
+  return 'error';
+};
+
 /** Queue and workers around one `reconcile`. */
 export const createController = <K extends string>(options: ControllerOptions<K>): Controller<K> => {
   const { name, concurrency, reconcile, clock, random, deadlineMs = 60_000 } = options;
   const { metrics = silentMetrics, newId = randomUUID, fairnessOf = namespaceOf } = options;
   const queue = createQueue<K>({ clock, random, fairnessOf, observer: metrics.queue });
-  const passes = new Set<AbortController>();
-  let stopped: AbortSignal | undefined;
+  let active = 0;
 
-  const settle = (key: K, outcome: Outcome): PassResult => {
-    queue.forget(key);
-    switch (outcome.kind) {
-      case 'settled':
-        return 'success';
-      case 'again':
-        queue.add(key, { afterMs: outcome.afterMs });
-        return 'requeue_after';
-      default:
-        return outcome satisfies never;
-    }
-  };
-
-  const fail = (key: K, error: unknown, log: Log): PassResult => {
-    if (stopped?.aborted === true) {
-      log.debug({}, 'pass aborted by stop');
-      return 'aborted';
-    }
-    const fault = toFault(error);
-    const policy = policyOf(fault.kind);
-    if (!(error instanceof Fault)) {
-      metrics.panicked();
-    }
-    if (policy.retry === 'onChange') {
-      metrics.terminal();
-    }
-    const afterMs = Math.round(queue.retry(key, backoffOf(fault)));
-    const failures = queue.failures(key);
-    const fields = { fault: fault.kind, reason: fault.reason, where: fault.where, failures, afterMs };
-    if (policy.alert) {
-      log.error({ ...fields, err: fault }, 'pass failed on a defect');
-    } else if (policy.shown) {
-      log.warn({ ...fields, message: fault.message }, 'pass failed');
-    } else {
-      log.debug({ ...fields, message: fault.message }, 'pass postponed');
-    }
-    return 'error';
-  };
-
-  const pass = async (key: K): Promise<void> => {
+  const pass = async (key: K, signal: AbortSignal): Promise<void> => {
     const log = options.log.child({ controller: name, key, reconcileId: newId() });
-    const ends = new AbortController();
     const startedMs = clock.monotonicMs();
-    passes.add(ends);
-    const cancelDeadline = clock.after(deadlineMs, () => {
-      metrics.timedOut();
-      ends.abort(deadlineFault(deadlineMs));
-    });
-    metrics.active(passes.size);
-    let result: PassResult;
-    try {
-      result = settle(key, await reconcile(key, log, ends.signal));
-    } catch (error) {
-      result = fail(key, error, log);
-    } finally {
-      cancelDeadline();
-      passes.delete(ends);
-      metrics.active(passes.size);
-      queue.done(key);
-    }
+    active += 1;
+    metrics.active(active);
+    const limits = { clock, limitMs: deadlineMs, signal, onTimeout: () => metrics.timedOut() };
+    const result = await within(limits, (inner) => reconcile(key, log, inner)).then(
+      (outcome) => settle(queue, key, outcome),
+      (error) => (signal.aborted ? stopped(log) : fail(queue, key, error, log, metrics)),
+    );
+    active -= 1;
+    metrics.active(active);
+    queue.done(key);
     metrics.passed(result, clock.monotonicMs() - startedMs);
   };
 
@@ -161,20 +156,12 @@ export const createController = <K extends string>(options: ControllerOptions<K>
       if (key === undefined) {
         return;
       }
-      await pass(key);
+      await pass(key, signal);
     }
   };
 
   const run = async (signal: AbortSignal): Promise<void> => {
-    stopped = signal;
-    const onAbort = (): void => {
-      for (const ends of passes) {
-        ends.abort(signal.reason);
-      }
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
     await Promise.all(Array.from({ length: concurrency }, () => work(signal)));
-    signal.removeEventListener('abort', onAbort);
   };
 
   const running = (): readonly RunningPass[] =>

@@ -14,6 +14,12 @@ export interface OwnWrites<K extends string> {
   check(key: K, cached: { readonly uid: string; readonly resourceVersion: string } | undefined): void;
   /** The object is known to be deleted. */
   forget(key: K): void;
+  /**
+   * Call when a consistent list begins, and the answer once its result is in the cache: what was written before it
+   * began is then in it. Only so does a cluster restored from an older backup get out of waiting for a
+   * resourceVersion that will not come for a long time.
+   */
+  relisting(): () => void;
 }
 
 /**
@@ -63,6 +69,16 @@ export const createOwnWrites = <K extends string>(): OwnWrites<K> => {
     },
     forget: (key) => {
       written.delete(key);
+    },
+    relisting: () => {
+      const before = [...written];
+      return () => {
+        for (const [key, entry] of before) {
+          if (written.get(key) === entry) {
+            written.delete(key);
+          }
+        }
+      };
     },
   };
 };

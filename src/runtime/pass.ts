@@ -1,9 +1,11 @@
 import type { Clock } from './clock.ts';
+import { createCoalescer } from './coalescer.ts';
 import type { Outcome } from './controller.ts';
 import { statusEqual } from './equal.ts';
-import { Fault, toFault } from './fault.ts';
+import { type Fault, toFault } from './fault.ts';
 import type { Log } from './log.ts';
 import { policyOf } from './policy.ts';
+import { within } from './within.ts';
 
 /**
  * What a pure plan answers: one step to take now, or that something else must happen first (an event is awaited;
@@ -117,31 +119,6 @@ type Parts<K extends string, World, Seen, Step extends { readonly kind: string }
 
 const settled: Outcome = { kind: 'settled' };
 
-const workFault = (workMs: number): Fault =>
-  new Fault('unreachable', `No answer within ${workMs / 1000} s.`, { reason: 'DeadlineExceeded' });
-
-/** Runs `work` under a signal that also ends after `workMs`; its rejection is then the deadline's fault. */
-const within = async <T>(
-  clock: Clock,
-  workMs: number,
-  work: (signal: AbortSignal) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> => {
-  const ends = new AbortController();
-  const onAbort = (): void => ends.abort(signal.reason);
-  signal.throwIfAborted();
-  signal.addEventListener('abort', onAbort, { once: true });
-  const cancel = clock.after(workMs, () => ends.abort(workFault(workMs)));
-  try {
-    return await work(ends.signal);
-  } catch (error) {
-    throw ends.signal.aborted && !(error instanceof Fault) ? ends.signal.reason : error;
-  } finally {
-    cancel();
-    signal.removeEventListener('abort', onAbort);
-  }
-};
-
 /** see, then plan and take until the plan has no step, a step does not end at once, or the bound is reached. */
 const follow = async <K extends string, World, Seen, Step extends { readonly kind: string }, Status>(
   parts: Parts<K, World, Seen, Step, Status>,
@@ -151,7 +128,7 @@ const follow = async <K extends string, World, Seen, Step extends { readonly kin
   signal: AbortSignal,
 ): Promise<End> => {
   const { clock, effect, maxSteps } = options;
-  let seen = await effect('see', () => parts.see(trail.world, signal));
+  let seen: Seen = await effect('see', () => parts.see(trail.world, signal));
   for (;;) {
     trail.seen = seen;
     const plan = parts.plan(trail.world, seen, clock.nowMs());
@@ -189,34 +166,6 @@ const follow = async <K extends string, World, Seen, Step extends { readonly kin
   }
 };
 
-/** Holds back a status that will soon be another; remembers nothing of keys that are settled or gone. */
-const createCoalescer = <K extends string>(clock: Clock, coalesceMs: number) => {
-  const since = new Map<K, { differsMs: number | undefined; wroteMs: number }>();
-  return {
-    forget: (key: K): void => {
-      since.delete(key);
-    },
-    /** A status equal to the world's is no longer outstanding. */
-    same: (key: K): void => {
-      const entry = since.get(key);
-      if (entry !== undefined) {
-        entry.differsMs = undefined;
-      }
-    },
-    wrote: (key: K): void => {
-      since.set(key, { differsMs: undefined, wroteMs: clock.monotonicMs() });
-    },
-    /** Milliseconds until a differing status may be written; 0 for now. */
-    heldMs: (key: K): number => {
-      const nowMs = clock.monotonicMs();
-      const entry = since.get(key) ?? { differsMs: undefined, wroteMs: Number.NEGATIVE_INFINITY };
-      entry.differsMs ??= nowMs;
-      since.set(key, entry);
-      return Math.max(0, Math.max(entry.differsMs, entry.wroteMs) + coalesceMs - nowMs);
-    },
-  };
-};
-
 const outcomeOf = (end: End, plan: Plan<unknown> | undefined, pollMs: number): Outcome => {
   switch (end.kind) {
     case 'fault':
@@ -240,6 +189,23 @@ const sooner = (outcome: Outcome, heldMs: number): Outcome => {
   }
   const afterMs = outcome.kind === 'again' ? Math.min(outcome.afterMs, heldMs) : heldMs;
   return { kind: 'again', afterMs };
+};
+
+/** The report of an object that this very pass let go. */
+const farewell = <K extends string, World, Seen, Step extends { readonly kind: string }, Status>(
+  parts: Parts<K, World, Seen, Step, Status>,
+  { world, seen, steps }: Trail<World, Seen, Step>,
+): PassReport<World, Seen, Step, Status> => {
+  const before = parts.current(world);
+  return { world, seen, steps, fault: undefined, before, after: undefined, wrote: false };
+};
+
+const quietly = (run: () => void, log: Log): void => {
+  try {
+    run();
+  } catch (error) {
+    log.error({ err: error }, 'observer of a pass failed');
+  }
 };
 
 /** Whether the status can be told: not on a conflict (our world is old), nor on a hidden fault before any sighting. */
@@ -267,18 +233,12 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
 
   const walk = async (key: K, trail: Trail<World, Seen, Step>, signal: AbortSignal): Promise<End> => {
     try {
-      return await within(clock, workMs, (inner) => follow(parts, options, key, trail, inner), signal);
+      return await within({ clock, limitMs: workMs, signal }, (inner) =>
+        follow(parts, options, key, trail, inner),
+      );
     } catch (error) {
       signal.throwIfAborted();
       return { kind: 'fault', fault: toFault(error) };
-    }
-  };
-
-  const observe = (report: PassReport<World, Seen, Step, Status>, log: Log): void => {
-    try {
-      parts.observe?.(report);
-    } catch (error) {
-      log.error({ err: error }, 'observer of a pass failed');
     }
   };
 
@@ -309,7 +269,7 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     if (final) {
       coalescer.forget(key);
     }
-    observe({ world, seen, steps, fault, before, after, wrote }, log);
+    quietly(() => parts.observe?.({ world, seen, steps, fault, before, after, wrote }), log);
     return 0;
   };
 
@@ -324,9 +284,7 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     signal.throwIfAborted();
     if (end.kind === 'gone') {
       coalescer.forget(key);
-      const before = parts.current(trail.world);
-      const report = { seen: trail.seen, steps: trail.steps, fault: undefined, before, after: undefined };
-      observe({ ...report, world: trail.world, wrote: false }, log);
+      quietly(() => parts.observe?.(farewell(parts, trail)), log);
       return settled;
     }
     const heldMs = canTell(end, trail.seen) ? await publish(key, trail, end, log, signal) : 0;

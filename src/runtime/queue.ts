@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts';
-import { createFifo } from './fifo.ts';
-import { createHeap } from './heap.ts';
 import { type Backoff, delayMs } from './policy.ts';
-import { createReadySet } from './ready-set.ts';
+import { createReadySet, type ReadySet } from './ready-set.ts';
+import { createSchedule, type Schedule } from './schedule.ts';
+import { createWaiters } from './waiters.ts';
 
 /** Higher runs first. A person waits for `userChange`; `resync` is the initial list and periodic looks. */
 export const priorities = { userChange: 10, mapped: 0, resync: -100 } as const;
@@ -65,162 +65,151 @@ interface Entry<K> {
   readonly place: 'held' | 'delayed' | 'ready';
 }
 
-interface Taker<K> {
-  readonly give: (key: K | undefined) => void;
-  gone: boolean;
-}
-
 const silentObserver: QueueObserver = { added: () => {}, taken: () => {}, done: () => {}, retried: () => {} };
 
-/** See Queue. Entries are immutable: a changed one supersedes the old, which heap and ready set drop lazily. */
+/** Where a waiting key is kept. `held` means that it runs now and comes back when that pass is done. */
+interface Room<K extends string> {
+  /** One entry per key. Entries are immutable: a changed one supersedes the old, which the others drop lazily. */
+  readonly waiting: Map<K, Entry<K>>;
+  readonly working: Map<K, number>;
+  readonly readySince: Map<K, number>;
+  readonly ready: ReadySet<Entry<K>>;
+  readonly delayed: Schedule<Entry<K>>;
+}
+
+const createRoom = <K extends string>(clock: Clock, onReady: () => void): Room<K> => {
+  const waiting = new Map<K, Entry<K>>();
+  const isLive = (entry: Entry<K>): boolean => waiting.get(entry.key) === entry;
+  const onDue = (entries: readonly Entry<K>[]): void => {
+    for (const entry of entries) {
+      place(room, entry, clock.monotonicMs());
+    }
+    onReady();
+  };
+  const room: Room<K> = {
+    waiting,
+    working: new Map(),
+    readySince: new Map(),
+    ready: createReadySet<Entry<K>>(isLive),
+    delayed: createSchedule<Entry<K>>({ clock, isLive, liveCount: () => waiting.size, onDue }),
+  };
+  return room;
+};
+
+const place = <K extends string>(room: Room<K>, wanted: Omit<Entry<K>, 'place'>, nowMs: number): void => {
+  const { key, group, priority, dueMs } = wanted;
+  if (room.working.has(key)) {
+    room.waiting.set(key, { key, group, priority, dueMs, place: 'held' });
+    return;
+  }
+  if (dueMs > nowMs) {
+    const entry: Entry<K> = { key, group, priority, dueMs, place: 'delayed' };
+    room.waiting.set(key, entry);
+    room.delayed.add(entry);
+    return;
+  }
+  const entry: Entry<K> = { key, group, priority, dueMs, place: 'ready' };
+  room.waiting.set(key, entry);
+  room.readySince.set(key, room.readySince.get(key) ?? nowMs);
+  room.ready.push(entry);
+};
+
+/** Adds a key, or brings the one that waits forward: the higher priority and the earlier moment win. */
+const merge = <K extends string>(room: Room<K>, wanted: Omit<Entry<K>, 'place'>, nowMs: number): void => {
+  const old = room.waiting.get(wanted.key);
+  if (old === undefined) {
+    place(room, wanted, nowMs);
+    return;
+  }
+  const priority = Math.max(wanted.priority, old.priority);
+  const dueMs = Math.min(wanted.dueMs, old.dueMs);
+  if (priority > old.priority || (old.place !== 'ready' && dueMs < old.dueMs)) {
+    place(room, { ...wanted, priority, dueMs }, nowMs);
+  }
+};
+
+/** Takes the next ready key out of the room. */
+const pop = <K extends string>(room: Room<K>, nowMs: number, observer: QueueObserver): K | undefined => {
+  const entry = room.ready.take();
+  if (entry === undefined) {
+    return undefined;
+  }
+  const { key } = entry;
+  room.waiting.delete(key);
+  room.working.set(key, nowMs);
+  observer.taken(nowMs - (room.readySince.get(key) ?? nowMs));
+  room.readySince.delete(key);
+  return key;
+};
+
+const empty = <K extends string>({ waiting, ready, readySince, delayed }: Room<K>): void => {
+  waiting.clear();
+  ready.clear();
+  readySince.clear();
+  delayed.clear();
+};
+
+const oldestMs = <K extends string>({ readySince }: Room<K>, nowMs: number): number | undefined => {
+  const first = readySince.values().next();
+  return first.done === true ? undefined : nowMs - first.value;
+};
+
+/** See Queue. */
 export const createQueue = <K extends string>(options: QueueOptions<K>): Queue<K> => {
   const { clock, random, fairnessOf, observer = silentObserver } = options;
-  const waiting = new Map<K, Entry<K>>();
-  const working = new Map<K, number>();
   const failed = new Map<K, number>();
-  const isLive = (entry: Entry<K>): boolean => waiting.get(entry.key) === entry;
-  const ready = createReadySet<Entry<K>>(isLive);
-  const readySince = new Map<K, number>();
-  const delayed = createHeap<Entry<K>>((a, b) => a.dueMs < b.dueMs);
-  const takers = createFifo<Taker<K>>();
+  const takers = createWaiters<K | undefined>();
   const idle = Promise.withResolvers<void>();
-  let wakeUp: { readonly atMs: number; readonly cancel: () => void } | undefined;
   let closed = false;
 
-  const nextTaker = (): Taker<K> | undefined => {
-    for (let taker = takers.peek(); taker !== undefined; taker = takers.peek()) {
-      if (!taker.gone) {
-        return taker;
-      }
-      takers.shift();
-    }
-    return undefined;
-  };
-
-  const pop = (): K | undefined => {
-    const entry = ready.take();
-    if (entry === undefined) {
-      return undefined;
-    }
-    const nowMs = clock.monotonicMs();
-    waiting.delete(entry.key);
-    working.set(entry.key, nowMs);
-    observer.taken(nowMs - (readySince.get(entry.key) ?? nowMs));
-    readySince.delete(entry.key);
-    return entry.key;
-  };
-
   const serve = (): void => {
-    for (let taker = nextTaker(); taker !== undefined; taker = nextTaker()) {
-      const key = pop();
+    while (takers.any()) {
+      const key = pop(room, clock.monotonicMs(), observer);
       if (key === undefined) {
         return;
       }
-      takers.shift();
-      taker.give(key);
+      takers.give(key);
     }
   };
-
-  const sleepUntilDue = (): void => {
-    const next = delayed.peek();
-    if (next === undefined || (wakeUp !== undefined && wakeUp.atMs <= next.dueMs)) {
-      return;
-    }
-    wakeUp?.cancel();
-    const cancel = clock.after(Math.max(0, next.dueMs - clock.monotonicMs()), onDue);
-    wakeUp = { atMs: next.dueMs, cancel };
-  };
-
-  const onDue = (): void => {
-    wakeUp = undefined;
-    const nowMs = clock.monotonicMs();
-    for (let entry = delayed.peek(); entry !== undefined && entry.dueMs <= nowMs; entry = delayed.peek()) {
-      delayed.pop();
-      if (isLive(entry)) {
-        place(entry);
-      }
-    }
-    sleepUntilDue();
-    serve();
-  };
-
-  const place = (wanted: Omit<Entry<K>, 'place'>): void => {
-    const { key, group, priority, dueMs } = wanted;
-    const nowMs = clock.monotonicMs();
-    if (working.has(key)) {
-      waiting.set(key, { key, group, priority, dueMs, place: 'held' });
-      return;
-    }
-    if (dueMs > nowMs) {
-      const entry: Entry<K> = { key, group, priority, dueMs, place: 'delayed' };
-      waiting.set(key, entry);
-      delayed.push(entry);
-      if (delayed.size() > 2 * waiting.size + 64) {
-        delayed.compact(isLive);
-      }
-      sleepUntilDue();
-      return;
-    }
-    const entry: Entry<K> = { key, group, priority, dueMs, place: 'ready' };
-    waiting.set(key, entry);
-    readySince.set(key, readySince.get(key) ?? nowMs);
-    ready.push(entry);
-  };
+  const room = createRoom<K>(clock, serve);
 
   const add = (key: K, { priority = priorities.mapped, afterMs = 0 }: AddOptions = {}): void => {
     if (closed) {
       return;
     }
     observer.added();
-    const dueMs = clock.monotonicMs() + Math.max(0, afterMs);
-    const old = waiting.get(key);
-    if (old === undefined) {
-      place({ key, group: fairnessOf(key), priority, dueMs });
-    } else if (priority > old.priority || (old.place !== 'ready' && dueMs < old.dueMs)) {
-      const merged = { priority: Math.max(priority, old.priority), dueMs: Math.min(dueMs, old.dueMs) };
-      place({ key, group: old.group, ...merged });
-    }
+    const nowMs = clock.monotonicMs();
+    const dueMs = nowMs + Math.max(0, afterMs);
+    merge(room, { key, group: fairnessOf(key), priority, dueMs }, nowMs);
     serve();
   };
 
-  const take = (signal: AbortSignal): Promise<K | undefined> => {
-    if (signal.aborted) {
-      return Promise.reject(signal.reason);
+  const take = async (signal: AbortSignal): Promise<K | undefined> => {
+    signal.throwIfAborted();
+    const key = closed ? undefined : pop(room, clock.monotonicMs(), observer);
+    return closed || key !== undefined ? key : takers.wait(signal);
+  };
+
+  const endWhenIdle = (): void => {
+    if (closed && room.working.size === 0) {
+      idle.resolve();
     }
-    const key = closed ? undefined : pop();
-    if (closed || key !== undefined) {
-      return Promise.resolve(key);
-    }
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        taker.gone = true;
-        reject(signal.reason);
-      };
-      const give = (given: K | undefined): void => {
-        signal.removeEventListener('abort', onAbort);
-        resolve(given);
-      };
-      const taker: Taker<K> = { give, gone: false };
-      takers.push(taker);
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
   };
 
   const done = (key: K): void => {
-    const startedMs = working.get(key);
+    const nowMs = clock.monotonicMs();
+    const startedMs = room.working.get(key);
     if (startedMs === undefined) {
       return;
     }
-    working.delete(key);
-    observer.done(clock.monotonicMs() - startedMs);
-    const held = waiting.get(key);
+    room.working.delete(key);
+    observer.done(nowMs - startedMs);
+    const held = room.waiting.get(key);
     if (held !== undefined) {
-      place(held);
+      place(room, held, nowMs);
       serve();
     }
-    if (closed && working.size === 0) {
-      idle.resolve();
-    }
+    endWhenIdle();
   };
 
   const retry = (key: K, backoff: Backoff): number => {
@@ -234,19 +223,11 @@ export const createQueue = <K extends string>(options: QueueOptions<K>): Queue<K
 
   const close = (): Promise<void> => {
     closed = true;
-    wakeUp?.cancel();
-    wakeUp = undefined;
-    waiting.clear();
-    ready.clear();
-    readySince.clear();
-    delayed.compact(() => false);
-    for (let taker = nextTaker(); taker !== undefined; taker = nextTaker()) {
-      takers.shift();
-      taker.give(undefined);
+    empty(room);
+    while (takers.give(undefined)) {
+      // every worker that waits learns of the end
     }
-    if (working.size === 0) {
-      idle.resolve();
-    }
+    endWhenIdle();
     return idle.promise;
   };
 
@@ -259,12 +240,9 @@ export const createQueue = <K extends string>(options: QueueOptions<K>): Queue<K
       failed.delete(key);
     },
     failures: (key) => failed.get(key) ?? 0,
-    depth: () => readySince.size,
-    oldestMs: () => {
-      const first = readySince.values().next();
-      return first.done === true ? undefined : clock.monotonicMs() - first.value;
-    },
-    running: () => working,
+    depth: () => room.readySince.size,
+    oldestMs: () => oldestMs(room, clock.monotonicMs()),
+    running: () => room.working,
     close,
   };
 };

@@ -24,6 +24,15 @@ interface Level<T> {
   servedAt: number;
 }
 
+const firstLive = <T>(group: Fifo<T>, isLive: (item: T) => boolean): T | undefined => {
+  for (let item = group.shift(); item !== undefined; item = group.shift()) {
+    if (isLive(item)) {
+      return item;
+    }
+  }
+  return undefined;
+};
+
 /** `isLive(item)` is false for an item that was superseded after it was pushed. */
 export const createReadySet = <T extends ReadyItem>(
   isLive: (item: T) => boolean,
@@ -56,19 +65,10 @@ export const createReadySet = <T extends ReadyItem>(
     level.turns.push(item.group);
   };
 
-  const takeLive = (group: Fifo<T>): T | undefined => {
-    for (let item = group.shift(); item !== undefined; item = group.shift()) {
-      if (isLive(item)) {
-        return item;
-      }
-    }
-    return undefined;
-  };
-
   const takeFrom = (level: Level<T>): T | undefined => {
     for (let name = level.turns.shift(); name !== undefined; name = level.turns.shift()) {
       const group = level.groups.get(name);
-      const item = group === undefined ? undefined : takeLive(group);
+      const item = group === undefined ? undefined : firstLive(group, isLive);
       if (group !== undefined && group.size() > 0) {
         level.turns.push(name);
       } else {
