@@ -1,0 +1,8 @@
+/** Brings what the suites on real servers need: Debian packages, the control plane's binaries, the guest image. */
+import { ensureControlPlaneBinaries } from '../lab/control-plane-binaries.ts';
+import { ensureGuestImage } from '../lab/guest-image.ts';
+import { ensureDebianPackages, guestImagePackages, kvmHostPackages } from '../lab/packages.ts';
+
+await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages]);
+await ensureControlPlaneBinaries();
+await ensureGuestImage();

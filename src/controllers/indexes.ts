@@ -1,0 +1,76 @@
+/** Named indexes of the stores: who refers to whom, so that a change finds the objects it matters to. Pure. */
+
+import type { Host } from '../api/host.ts';
+import { vmUuid } from '../api/identity.ts';
+import type { StoragePool } from '../api/storage-pool.ts';
+import type { VirtualDisk } from '../api/virtual-disk.ts';
+import type { MachineDisk, VirtualMachine } from '../api/virtual-machine.ts';
+import type { VirtualMachineImage } from '../api/virtual-machine-image.ts';
+import type { VirtualNetwork } from '../api/virtual-network.ts';
+
+/** Name of the VirtualDisk behind an entry of a machine's list: `<machine>.<disk>` when it is a template. */
+export const diskNameOf = (machine: string, disk: MachineDisk): string =>
+  disk.diskRef === undefined ? `${machine}.${disk.name}` : disk.diskRef.name;
+
+/** Key of an object in the namespace of another. */
+export const besides = (
+  object: { readonly metadata: { readonly namespace: string } },
+  name: string,
+): string => `${object.metadata.namespace}/${name}`;
+
+const unique = (names: readonly (string | undefined)[]): string[] => [
+  ...new Set(names.filter((name) => name !== undefined)),
+];
+
+export const machineIndexes = (clusterId: string) => ({
+  uuid: (vm: VirtualMachine) => [vmUuid(clusterId, vm.metadata.uid)],
+  uid: (vm: VirtualMachine) => [vm.metadata.uid],
+  namespace: (vm: VirtualMachine) => [vm.metadata.namespace],
+  hostPool: (vm: VirtualMachine) => [vm.spec.hostPoolRef.name],
+  host: (vm: VirtualMachine) => unique([vm.status?.host]),
+  size: (vm: VirtualMachine) => unique([vm.spec.sizeRef?.name]),
+  /** Keys of disks. */
+  disk: (vm: VirtualMachine) => vm.spec.disks.map((disk) => besides(vm, diskNameOf(vm.metadata.name, disk))),
+  /** Keys of images, of templates and drives. */
+  image: (vm: VirtualMachine) =>
+    unique([
+      ...vm.spec.disks.map((disk) => disk.template?.imageRef?.name),
+      ...vm.spec.cdroms.map((cdrom) => cdrom.imageRef?.name),
+    ]).map((name) => besides(vm, name)),
+  storagePool: (vm: VirtualMachine) =>
+    unique(vm.spec.disks.map((disk) => disk.template?.storagePoolRef.name)),
+  network: (vm: VirtualMachine) => unique(vm.spec.networks.map((network) => network.networkRef.name)),
+});
+
+export const diskIndexes = {
+  uid: (disk: VirtualDisk) => [disk.metadata.uid],
+  namespace: (disk: VirtualDisk) => [disk.metadata.namespace],
+  storagePool: (disk: VirtualDisk) => [disk.spec.storagePoolRef.name],
+  host: (disk: VirtualDisk) => unique([disk.status?.host]),
+  /** Keys of images. */
+  image: (disk: VirtualDisk) =>
+    disk.spec.source.type === 'Image' ? [besides(disk, disk.spec.source.imageRef.name)] : [],
+  /** UIDs of images that linked clones stand on, whether or not the image object still exists. */
+  imageUid: (disk: VirtualDisk) => unique([disk.status?.image?.uid]),
+  /** Keys of disks that this one is copied from. */
+  source: (disk: VirtualDisk) =>
+    disk.spec.source.type === 'Disk' ? [besides(disk, disk.spec.source.diskRef.name)] : [],
+};
+
+export const imageIndexes = {
+  namespace: (image: VirtualMachineImage) => [image.metadata.namespace],
+  storagePool: (image: VirtualMachineImage) => [image.spec.storagePoolRef.name],
+};
+
+export const hostIndexes = {
+  hostPool: (host: Host) => [host.spec.hostPoolRef.name],
+  hostUuid: (host: Host) => unique([host.status?.hostUuid]),
+};
+
+export const storagePoolIndexes = {
+  hostPool: (pool: StoragePool) => pool.spec.hostPoolRefs.map((ref) => ref.name),
+};
+
+export const networkIndexes = {
+  hostPool: (network: VirtualNetwork) => network.spec.backends.map((backend) => backend.hostPoolRef.name),
+};
