@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from './clock.ts';
-import { Fault, toFault } from './fault.ts';
+import { toFault } from './fault.ts';
 import type { Log } from './log.ts';
 import { backoffOf, policyOf } from './policy.ts';
 import { createQueue, priorities, type Queue, type QueueObserver } from './queue.ts';
@@ -18,7 +18,7 @@ export type PassResult = 'success' | 'requeue_after' | 'error' | 'aborted';
 export interface ControllerMetrics {
   readonly queue: QueueObserver;
   passed(result: PassResult, tookMs: number): void;
-  /** A thrown value that was no Fault. */
+  /** A defect of ours: a fault `bug`, or a thrown value that was no fault at all. */
   panicked(): void;
   /** A fault that only a change can help. */
   terminal(): void;
@@ -108,7 +108,7 @@ const fail = <K extends string>(
 ): PassResult => {
   const fault = toFault(error);
   const policy = policyOf(fault.kind);
-  if (!(error instanceof Fault)) {
+  if (policy.alert) {
     metrics.panicked();
   }
   if (policy.retry === 'onChange') {

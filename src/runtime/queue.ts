@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 import { type Backoff, delayMs } from './policy.ts';
 import { createReadySet, type ReadySet } from './ready-set.ts';
 import { createSchedule, type Schedule } from './schedule.ts';
-import { createWaiters } from './waiters.ts';
+import { createWaiters, type Waiters } from './waiters.ts';
 
 /** Higher runs first. A person waits for `userChange`; `resync` is the initial list and periodic looks. */
 export const priorities = { userChange: 10, mapped: 0, resync: -100 } as const;
@@ -154,23 +154,47 @@ const oldestMs = <K extends string>({ readySince }: Room<K>, nowMs: number): num
   return first.done === true ? undefined : nowMs - first.value;
 };
 
+/** Faults in a row per key, and the delay that the next one earns. */
+const createRows = <K extends string>(random: () => number) => {
+  const rows = new Map<K, number>();
+  const count = (key: K): number => rows.get(key) ?? 0;
+  return {
+    count,
+    forget: (key: K): void => {
+      rows.delete(key);
+    },
+    next: (key: K, backoff: Backoff): number => {
+      rows.set(key, count(key) + 1);
+      return delayMs(backoff, count(key), random);
+    },
+  };
+};
+
+/** Hands ready keys to those who wait for one. */
+const hand = <K extends string>(
+  room: Room<K>,
+  takers: Waiters<K | undefined>,
+  nowMs: number,
+  observer: QueueObserver,
+): void => {
+  while (takers.any()) {
+    const key = pop(room, nowMs, observer);
+    if (key === undefined) {
+      return;
+    }
+    takers.give(key);
+  }
+};
+
 /** See Queue. */
 export const createQueue = <K extends string>(options: QueueOptions<K>): Queue<K> => {
   const { clock, random, fairnessOf, observer = silentObserver } = options;
-  const failed = new Map<K, number>();
+  const rows = createRows<K>(random);
   const takers = createWaiters<K | undefined>();
   const idle = Promise.withResolvers<void>();
   let closed = false;
 
-  const serve = (): void => {
-    while (takers.any()) {
-      const key = pop(room, clock.monotonicMs(), observer);
-      if (key === undefined) {
-        return;
-      }
-      takers.give(key);
-    }
-  };
+  const serve = (): void => hand(room, takers, clock.monotonicMs(), observer);
   const room = createRoom<K>(clock, serve);
 
   const add = (key: K, { priority = priorities.mapped, afterMs = 0 }: AddOptions = {}): void => {
@@ -213,9 +237,7 @@ export const createQueue = <K extends string>(options: QueueOptions<K>): Queue<K
   };
 
   const retry = (key: K, backoff: Backoff): number => {
-    const count = (failed.get(key) ?? 0) + 1;
-    failed.set(key, count);
-    const afterMs = delayMs(backoff, count, random);
+    const afterMs = rows.next(key, backoff);
     observer.retried();
     add(key, { afterMs });
     return afterMs;
@@ -236,10 +258,8 @@ export const createQueue = <K extends string>(options: QueueOptions<K>): Queue<K
     take,
     done,
     retry,
-    forget: (key) => {
-      failed.delete(key);
-    },
-    failures: (key) => failed.get(key) ?? 0,
+    forget: rows.forget,
+    failures: rows.count,
     depth: () => room.readySince.size,
     oldestMs: () => oldestMs(room, clock.monotonicMs()),
     running: () => room.working,
