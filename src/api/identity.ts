@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+
+/** Our finalizer: the object stays until what it stands for is gone or let go of. */
+export const FINALIZER = 'ovcp.dev/protect';
+/** Annotation that keeps the operator from acting; its value says who and why. */
+export const PAUSED_ANNOTATION = 'ovcp.dev/paused';
+/** Label of a VirtualDisk that was made from a template: name of its machine. */
+export const MACHINE_LABEL = 'ovcp.dev/machine';
+/** Annotation of the same disk: uid of its machine. */
+export const MACHINE_UID_ANNOTATION = 'ovcp.dev/machine-uid';
+
+/** Namespace of our UUIDs: the UUIDv5 of the DNS name ovcp.dev, so that no other derivation meets ours. */
+const OVCP_NAMESPACE = 'f0b8bf12-d697-5feb-924d-c96d52e602e2';
+
+const sha256 = (...parts: readonly string[]): string =>
+  createHash('sha256').update(parts.join('\n')).digest('hex');
+
+/** RFC 9562 section 5.5: SHA-1 over namespace and name, version and variant set. */
+export const uuidV5 = (namespace: string, name: string): string => {
+  const bytes = createHash('sha1')
+    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+    .update(name, 'utf8')
+    .digest()
+    .subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+};
+
+/** UUID of a machine on its host. */
+export const vmUuid = (clusterId: string, uid: string): string =>
+  uuidV5(OVCP_NAMESPACE, `machine/${clusterId}/${uid}`);
+
+/** Name of a machine on its host, so that an administrator recognises it: `namespace.name.uid8`, ≤ 250 bytes. */
+export const domainName = (namespace: string, name: string, uid: string): string => {
+  const tail = `.${uid.slice(0, 8)}`;
+  return `${`${namespace}.${name}`.slice(0, 250 - tail.length)}${tail}`;
+};
+
+/**
+ * MAC address of a card: unicast, locally administered, 52:54 as QEMU's own and then 32 bits of hash. QEMU's
+ * third byte of 00 would leave 24 bits, and ten thousand cards would already hold several pairs.
+ */
+export const macAddress = (vmUid: string, nicName: string): string => {
+  const hash = sha256('mac', vmUid, nicName);
+  return ['52', '54', ...[0, 2, 4, 6].map((at) => hash.slice(at, at + 2))].join(':');
+};
+
+/** Name of a disk's volume in its storage pool. */
+export const diskVolumeName = (uid: string, format: 'qcow2' | 'raw'): string => `ovcp-disk-${uid}.${format}`;
+
+/** Name of an image's volume, before its extension. */
+export const imageVolumeName = (uid: string): string => `ovcp-image-${uid}`;
+
+/** Name of a machine's cloud-init seed; another content is another name. */
+export const seedVolumeName = (vmUid: string, digest: string): string =>
+  `ovcp-seed-${vmUid}-${sha256('seed', digest).slice(0, 12)}.iso`;
+
+/** Serial number the guest sees of a disk: 20 characters, the limit of virtio-blk. */
+export const diskSerial = (uid: string): string => uid.replaceAll('-', '').slice(0, 20);
+
+/** Name of a network's bridge on a host: at most 15 characters, the limit of Linux. */
+export const networkBridgeName = (uid: string): string => `ovcp${sha256('bridge', uid).slice(0, 10)}`;
+
+/** Name of the Host object. A pool's name has no dots, so the two never run together. */
+export const hostObjectName = (pool: string, host: string): string => `${pool}.${host}`;
+
+/** Name of the VirtualDisk that a machine's template makes. A machine's name has no dots. */
+export const templateDiskName = (machine: string, disk: string): string => `${machine}.${disk}`;
