@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { int, listMap, text, time } from './kit.ts';
+import { int, listMap, type Output, text, time } from './kit.ts';
 
 /** `metav1.Condition`. */
 export const condition = z.object({
@@ -8,7 +8,7 @@ export const condition = z.object({
     .max(64)
     .regex(/^[A-Z][A-Za-z0-9]*$/)
     .describe('What the condition speaks of.'),
-  status: z.enum(['True', 'False', 'Unknown']),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
   observedGeneration: int(0, Number.MAX_SAFE_INTEGER)
     .optional()
     .describe('The metadata.generation this was computed from.'),
@@ -22,7 +22,7 @@ export const condition = z.object({
 });
 
 /** One condition of an object. */
-export type Condition = z.infer<typeof condition>;
+export type Condition = Output<typeof condition>;
 
 /** What every status begins with. */
 export const statusBase = {

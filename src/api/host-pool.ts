@@ -9,12 +9,22 @@ import {
   readyColumns,
   VERSION,
 } from './kind.ts';
-import { absent, dnsSubdomain, immutable, int, listMap, quantityBetween, reference, text } from './kit.ts';
+import {
+  absent,
+  dnsSubdomain,
+  immutable,
+  int,
+  listMap,
+  type Output,
+  quantityBetween,
+  reference,
+  text,
+} from './kit.ts';
 import { allowedNamespaces } from './namespaces.ts';
 import { machineMemory } from './resources.ts';
 
 const LIBVIRT_URI =
-  /^(qemu|test)(\+(unix|ssh|tls))?:\/\/([A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?\/[A-Za-z0-9\/._-]*(\?[A-Za-z0-9=&\/._%-]*)?$/;
+  /^(qemu|test)(\+(unix|ssh|tls))?:\/\/([A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?\/[A-Za-z0-9/._-]*(\?[A-Za-z0-9=&/._%-]*)?$/;
 
 const hostName = () =>
   dnsSubdomain(128).describe('Name within the pool; the Host object is named <pool>.<name>.');
@@ -94,8 +104,8 @@ export const hostPoolStatus = z.object({
 });
 
 /** Hosts of one driver that share placement and overcommit. */
-export type HostPoolSpec = z.output<typeof hostPoolSpec>;
-export type HostPoolStatus = z.output<typeof hostPoolStatus>;
+export type HostPoolSpec = Output<typeof hostPoolSpec>;
+export type HostPoolStatus = Output<typeof hostPoolStatus>;
 export type HostPool = ClusterObject<'HostPool', HostPoolSpec, HostPoolStatus>;
 
 export const hostPool = {

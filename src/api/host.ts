@@ -8,7 +8,17 @@ import {
   readyColumns,
   VERSION,
 } from './kind.ts';
-import { dnsSubdomain, immutable, int, listSet, quantity, reference, text, time } from './kit.ts';
+import {
+  dnsSubdomain,
+  immutable,
+  int,
+  listSet,
+  type Output,
+  quantity,
+  reference,
+  text,
+  time,
+} from './kit.ts';
 
 export const hostSpec = z.object({
   hostPoolRef: immutable(reference('HostPool the host belongs to.'), 'hostPoolRef'),
@@ -60,8 +70,8 @@ export const hostStatus = z.object({
 });
 
 /** One hypervisor host; made by the controller of its pool. */
-export type HostSpec = z.output<typeof hostSpec>;
-export type HostStatus = z.output<typeof hostStatus>;
+export type HostSpec = Output<typeof hostSpec>;
+export type HostStatus = Output<typeof hostStatus>;
 export type Host = ClusterObject<'Host', HostSpec, HostStatus>;
 
 export const host = {

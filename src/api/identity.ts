@@ -62,6 +62,14 @@ export const diskSerial = (uid: string): string => uid.replaceAll('-', '').slice
 /** Name of a network's bridge on a host: at most 15 characters, the limit of Linux. */
 export const networkBridgeName = (uid: string): string => `ovcp${sha256('bridge', uid).slice(0, 10)}`;
 
+/** UUID of a network that we make on a host: our mark on it. */
+export const networkUuid = (clusterId: string, uid: string): string =>
+  uuidV5(OVCP_NAMESPACE, `network/${clusterId}/${uid}`);
+
+/** Name of that network on the host, so that an administrator recognises it. */
+export const networkHostName = (name: string, uid: string): string =>
+  `ovcp-${name.slice(0, 40)}-${uid.slice(0, 8)}`;
+
 /** Name of the Host object. A pool's name has no dots, so the two never run together. */
 export const hostObjectName = (pool: string, host: string): string => `${pool}.${host}`;
 

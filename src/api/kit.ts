@@ -12,6 +12,16 @@ export interface Rule<Value> {
   readonly js?: (value: Value) => boolean;
 }
 
+/** A parsed value: read-only all the way down, and what is absent is not there rather than undefined. */
+export type Value<Type> = Type extends readonly (infer Item)[]
+  ? readonly Value<Item>[]
+  : Type extends object
+    ? { readonly [Key in keyof Type]: Value<Exclude<Type[Key], undefined>> }
+    : Type;
+
+/** What parsing with the schema gives. */
+export type Output<Schema extends z.ZodType> = Value<z.output<Schema>>;
+
 interface ValidationMeta {
   readonly rule: string;
   readonly message: string;
@@ -25,12 +35,9 @@ const validationsOf = (schema: z.ZodType): readonly ValidationMeta[] => {
 /** Attaches CEL and its JavaScript twin together, so that neither can be forgotten. */
 export const rule = <Schema extends z.ZodType>(schema: Schema, it: Rule<z.output<Schema>>): Schema => {
   const { js } = it;
-  const checked =
-    js === undefined
-      ? schema
-      : schema.refine((value) => js(value as z.output<Schema>), { message: it.message });
+  const checked = js === undefined ? schema : schema.refine((value) => js(value), { message: it.message });
   const validations = [...validationsOf(schema), { rule: it.cel, message: it.message }];
-  return checked.meta({ ...schema.meta(), 'x-kubernetes-validations': validations }) as Schema;
+  return checked.meta({ ...schema.meta(), 'x-kubernetes-validations': validations });
 };
 
 /** A value that never changes once the object exists. For a required field, or an object as a whole. */
@@ -46,7 +53,7 @@ export const immutableOptional = <Schema extends z.ZodType>(schema: Schema, fiel
 
 /** Server-side apply replaces the whole map: two appliers can never each set one branch. */
 export const atomic = <Schema extends z.ZodType>(schema: Schema): Schema =>
-  schema.meta({ ...schema.meta(), 'x-kubernetes-map-type': 'atomic' }) as Schema;
+  schema.meta({ ...schema.meta(), 'x-kubernetes-map-type': 'atomic' });
 
 /** Marks a field of another branch of a union: absent here. */
 export const absent = () => z.never().optional();

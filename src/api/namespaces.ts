@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absent, atomic, listAtomic, rule, text } from './kit.ts';
+import { absent, atomic, listAtomic, type Output, rule, text } from './kit.ts';
 
 const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
@@ -8,9 +8,9 @@ const labelValue = () => text(63).regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9
 
 const requirement = rule(
   z.object({
-    key: labelKey(),
-    operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-    values: listAtomic(labelValue(), 32).optional(),
+    key: labelKey().describe('Label the condition is about.'),
+    operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']).describe('How its value is compared.'),
+    values: listAtomic(labelValue(), 32).optional().describe('Values of In and NotIn.'),
   }),
   {
     cel: "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
@@ -31,25 +31,28 @@ const labelSelector = z.object({
 });
 
 /** Labels a namespace must have. */
-export type LabelSelector = z.infer<typeof labelSelector>;
+export type LabelSelector = Output<typeof labelSelector>;
 
 /** Which namespaces may use a cluster-scoped object. Taking it back stops new use only. */
 export const allowedNamespaces = () =>
   atomic(
     z.discriminatedUnion('from', [
-      z.object({ from: z.literal('None'), selector: absent() }),
+      z.object({ from: z.literal('None').describe('None, All, or Selector.'), selector: absent() }),
       z.object({ from: z.literal('All'), selector: absent() }),
-      z.object({ from: z.literal('Selector'), selector: labelSelector }),
+      z.object({
+        from: z.literal('Selector'),
+        selector: labelSelector.describe('Labels of the namespaces.'),
+      }),
     ]),
   )
     .default({ from: 'None' })
     .describe('Which namespaces may use it: None, All, or those whose labels match the selector.');
 
 /** Which namespaces may use a cluster-scoped object. */
-export type AllowedNamespaces = z.output<ReturnType<typeof allowedNamespaces>>;
+export type AllowedNamespaces = Output<ReturnType<typeof allowedNamespaces>>;
 
 const requirementHolds = (
-  it: z.infer<typeof requirement>,
+  it: Output<typeof requirement>,
   labels: Readonly<Record<string, string>>,
 ): boolean => {
   const value = labels[it.key];

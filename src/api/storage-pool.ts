@@ -16,6 +16,7 @@ import {
   int,
   listMap,
   listSet,
+  type Output,
   quantity,
   quantityBetween,
   rule,
@@ -92,8 +93,8 @@ export const storagePoolStatus = z.object({
 });
 
 /** Where disks and images live. */
-export type StoragePoolSpec = z.output<typeof storagePoolSpec>;
-export type StoragePoolStatus = z.output<typeof storagePoolStatus>;
+export type StoragePoolSpec = Output<typeof storagePoolSpec>;
+export type StoragePoolStatus = Output<typeof storagePoolStatus>;
 export type StoragePool = ClusterObject<'StoragePool', StoragePoolSpec, StoragePoolStatus>;
 
 export const storagePool = {

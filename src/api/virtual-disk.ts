@@ -14,6 +14,7 @@ import {
   digest,
   dnsSubdomain,
   immutable,
+  type Output,
   quantity,
   quantityBetween,
   reference,
@@ -41,7 +42,12 @@ export const reclaimPolicy = () =>
 const source = immutable(
   atomic(
     z.discriminatedUnion('type', [
-      z.object({ type: z.literal('Blank'), imageRef: absent(), clone: absent(), diskRef: absent() }),
+      z.object({
+        type: z.literal('Blank').describe('Blank, Image or Disk.'),
+        imageRef: absent(),
+        clone: absent(),
+        diskRef: absent(),
+      }),
       z.object({
         type: z.literal('Image'),
         imageRef: reference('VirtualMachineImage in the same namespace.'),
@@ -107,8 +113,8 @@ export const virtualDiskStatus = z.object({
 });
 
 /** A disk with its own life. */
-export type VirtualDiskSpec = z.output<typeof virtualDiskSpec>;
-export type VirtualDiskStatus = z.output<typeof virtualDiskStatus>;
+export type VirtualDiskSpec = Output<typeof virtualDiskSpec>;
+export type VirtualDiskStatus = Output<typeof virtualDiskStatus>;
 export type VirtualDisk = NamespacedObject<'VirtualDisk', VirtualDiskSpec, VirtualDiskStatus>;
 
 export const virtualDisk = {

@@ -88,7 +88,7 @@ export const cloudInit = rule(
       sshAuthorizedKeys: listAtomic(
         text(8192)
           .min(16)
-          .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+\/=]+( [^\r\n]*)?$/),
+          .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\r\n]*)?$/),
         64,
       )
         .optional()

@@ -8,7 +8,17 @@ import {
   readyColumns,
   VERSION,
 } from './kind.ts';
-import { digest, dnsSubdomain, immutable, int, listAtomic, quantity, reference, text } from './kit.ts';
+import {
+  digest,
+  dnsSubdomain,
+  immutable,
+  int,
+  listAtomic,
+  type Output,
+  quantity,
+  reference,
+  text,
+} from './kit.ts';
 
 const source = z.object({
   url: text(2048)
@@ -48,8 +58,8 @@ export const virtualMachineImageStatus = z.object({
 });
 
 /** A disk image or ISO fetched from a URL. */
-export type VirtualMachineImageSpec = z.output<typeof virtualMachineImageSpec>;
-export type VirtualMachineImageStatus = z.output<typeof virtualMachineImageStatus>;
+export type VirtualMachineImageSpec = Output<typeof virtualMachineImageSpec>;
+export type VirtualMachineImageStatus = Output<typeof virtualMachineImageStatus>;
 export type VirtualMachineImage = NamespacedObject<
   'VirtualMachineImage',
   VirtualMachineImageSpec,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ClusterObject, GROUP, type KindDefinition, VERSION } from './kind.ts';
-import { immutable, quantityBetween } from './kit.ts';
+import { immutable, type Output, quantityBetween } from './kit.ts';
 import { cpuTopology } from './resources.ts';
 
 export const virtualMachineSizeSpec = immutable(
@@ -12,7 +12,7 @@ export const virtualMachineSizeSpec = immutable(
 );
 
 /** CPU and memory under one name. */
-export type VirtualMachineSizeSpec = z.output<typeof virtualMachineSizeSpec>;
+export type VirtualMachineSizeSpec = Output<typeof virtualMachineSizeSpec>;
 export type VirtualMachineSize = ClusterObject<'VirtualMachineSize', VirtualMachineSizeSpec, never>;
 
 export const virtualMachineSize = {

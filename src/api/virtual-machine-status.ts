@@ -1,6 +1,18 @@
 import { z } from 'zod';
 import { statusBase } from './conditions.ts';
-import { dnsLabel, dnsSubdomain, int, listAtomic, listMap, mac, quantity, text, time, uid } from './kit.ts';
+import {
+  dnsLabel,
+  dnsSubdomain,
+  int,
+  listAtomic,
+  listMap,
+  mac,
+  type Output,
+  quantity,
+  text,
+  time,
+  uid,
+} from './kit.ts';
 
 const pendingChange = z.object({
   path: text(256).describe('Field of the spec, such as spec.memory or spec.disks[data].'),
@@ -12,7 +24,7 @@ const pendingChange = z.object({
 });
 
 /** One difference that is not applied yet. */
-export type PendingChange = z.output<typeof pendingChange>;
+export type PendingChange = Output<typeof pendingChange>;
 
 const networkStatus = z.object({
   name: dnsLabel().describe('Name of the card.'),
@@ -37,7 +49,7 @@ const unplaced = z.object({
 });
 
 /** Why a host cannot take the machine. */
-export type Unplaced = z.output<typeof unplaced>;
+export type Unplaced = Output<typeof unplaced>;
 
 export const virtualMachineStatus = z.object({
   ...statusBase,

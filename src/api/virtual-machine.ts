@@ -8,7 +8,7 @@ import {
   readyColumns,
   VERSION,
 } from './kind.ts';
-import { immutable, int, listMap, quantityBetween, reference, rule, text, time } from './kit.ts';
+import { immutable, int, listMap, type Output, quantityBetween, reference, rule, text, time } from './kit.ts';
 import { cpuShape, withinVcpuLimit } from './resources.ts';
 import { cloudInit, machineCdrom, machineDisk, machineNetwork } from './virtual-machine-devices.ts';
 import { virtualMachineStatus } from './virtual-machine-status.ts';
@@ -116,8 +116,8 @@ export const virtualMachineSpec = rule(named, {
 });
 
 /** A machine. */
-export type VirtualMachineSpec = z.output<typeof virtualMachineSpec>;
-export type VirtualMachineStatus = z.output<typeof virtualMachineStatus>;
+export type VirtualMachineSpec = Output<typeof virtualMachineSpec>;
+export type VirtualMachineStatus = Output<typeof virtualMachineStatus>;
 export type VirtualMachine = NamespacedObject<'VirtualMachine', VirtualMachineSpec, VirtualMachineStatus>;
 /** One entry of each list. */
 export type MachineDisk = VirtualMachineSpec['disks'][number];

@@ -18,6 +18,7 @@ import {
   ip,
   listMap,
   networkCidr,
+  type Output,
   reference,
   rule,
   text,
@@ -100,7 +101,7 @@ const backendCommon = {
 const backend = z.discriminatedUnion('type', [
   z.object({
     ...backendCommon,
-    type: z.literal('Bridge'),
+    type: z.literal('Bridge').describe('Bridge, NAT or Isolated.'),
     bridge: bridge.describe('A bridge that the administrator made.'),
     nat: absent(),
     isolated: absent(),
@@ -153,9 +154,9 @@ export const virtualNetworkStatus = z.object({
 });
 
 /** What a machine plugs into. */
-export type VirtualNetworkSpec = z.output<typeof virtualNetworkSpec>;
+export type VirtualNetworkSpec = Output<typeof virtualNetworkSpec>;
 export type VirtualNetworkBackend = VirtualNetworkSpec['backends'][number];
-export type VirtualNetworkStatus = z.output<typeof virtualNetworkStatus>;
+export type VirtualNetworkStatus = Output<typeof virtualNetworkStatus>;
 export type VirtualNetwork = ClusterObject<'VirtualNetwork', VirtualNetworkSpec, VirtualNetworkStatus>;
 
 export const virtualNetwork = {
