@@ -1,18 +1,8 @@
+import type { Condition } from '../kube/types.ts';
 import { rfc3339 } from './clock.ts';
 import { safeText } from './text.ts';
 
-/** metav1.Condition; a structural twin of the one in src/kube/types.ts. */
-export interface Condition {
-  readonly type: string;
-  readonly status: ConditionStatus;
-  readonly reason: string;
-  readonly message: string;
-  /** RFC 3339; of the last change of `status`, not of reason or message. */
-  readonly lastTransitionTime: string;
-  readonly observedGeneration?: number;
-}
-
-export type ConditionStatus = 'True' | 'False' | 'Unknown';
+export type ConditionStatus = Condition['status'];
 
 /** A condition as its author states it. */
 export interface ConditionInput {

@@ -48,8 +48,8 @@ export interface PassReport<World, Seen, Step, Status> {
 
 export interface PassParts<K extends string, World, Seen, Step extends { readonly kind: string }, Status> {
   /**
-   * From stores alone; undefined when the object is gone. Throws a fault `conflict` when a store is older than our
-   * own last write (see own-writes.ts), which ends the pass at once and looks again.
+   * From stores alone, which are never older than our own last write; undefined when the object is gone. What it
+   * throws ends the pass at once.
    */
   gather(key: K): World | undefined;
   /** What is really there. Never mutates. */
