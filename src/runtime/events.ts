@@ -1,5 +1,9 @@
-import type { Clock } from './clock.ts';
+import { type Clock, rfc3339Micro } from './clock.ts';
+import { Fault } from './fault.ts';
 import type { Log } from './log.ts';
+import { safeText } from './text.ts';
+import { createTokenBuckets } from './token-bucket.ts';
+import { within } from './within.ts';
 
 /** The object an event is about. */
 export interface ObjectReference {
@@ -72,3 +76,183 @@ export interface Events {
   /** Writes what is outstanding, waiting at most `timeoutMs` (default 2,000). */
   close(timeoutMs?: number): Promise<void>;
 }
+
+// limits of events.k8s.io/v1 (k8s.io/kubernetes/pkg/apis/core/validation/events.go): note 1 kB, the names 128
+const maxNoteBytes = 1_024;
+const maxNameBytes = 128;
+const maxSeries = 4_096;
+const maxOutstanding = 4_096;
+const callMs = 10_000;
+
+/** One event object and the happenings it stands for. */
+interface Series {
+  readonly event: KubeEvent;
+  count: number;
+  lastMs: number;
+  lastWallMs: number;
+  cancelPatch: (() => void) | undefined;
+}
+
+const seriesKey = (regarding: ObjectReference, { type, reason, action, note }: Happening): string =>
+  JSON.stringify([
+    regarding.kind,
+    regarding.namespace,
+    regarding.name,
+    regarding.uid,
+    type,
+    reason,
+    action,
+    note,
+  ]);
+
+const objectKey = ({ kind, namespace, name, uid }: ObjectReference): string =>
+  JSON.stringify([kind, namespace, name, uid]);
+
+/** `<name>.<16 hex digits>`, as client-go names them, but random: two operators never meet. */
+const eventName = (object: string, random: () => number): string => {
+  const part = (): string =>
+    Math.floor(random() * 0x1_0000_0000)
+      .toString(16)
+      .padStart(8, '0');
+  return `${object.slice(0, 200)}.${part()}${part()}`;
+};
+
+type Settings = Required<EventsOptions>;
+
+const toEvent = (regarding: ObjectReference, happening: Happening, settings: Settings): KubeEvent => {
+  const { reporter, clock, random, clusterNamespace } = settings;
+  const { type, related } = happening;
+  return {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: {
+      name: eventName(regarding.name, random),
+      namespace: regarding.namespace ?? clusterNamespace,
+    },
+    eventTime: rfc3339Micro(clock.nowMs()),
+    reportingController: safeText(reporter.controller, maxNameBytes),
+    reportingInstance: safeText(reporter.instance, maxNameBytes),
+    action: safeText(happening.action, maxNameBytes),
+    reason: safeText(happening.reason, maxNameBytes),
+    regarding,
+    ...(related === undefined ? {} : { related }),
+    note: safeText(happening.note, maxNoteBytes),
+    type,
+  };
+};
+
+/** Calls to the sink one after the other, so that an event is always created before its series is patched. */
+const createLine = (log: Log) => {
+  let outstanding = 0;
+  let last: Promise<void> = Promise.resolve();
+  const attempt = async (call: () => Promise<void>): Promise<void> => {
+    try {
+      await call();
+    } catch (error) {
+      log.warn({ err: error }, 'event not written');
+    } finally {
+      outstanding -= 1;
+    }
+  };
+  return {
+    /** False when the line is too long: the API server is slow or away, and events are the least of it. */
+    join: (call: () => Promise<void>): boolean => {
+      if (outstanding >= maxOutstanding) {
+        return false;
+      }
+      outstanding += 1;
+      const before = last;
+      last = before.then(() => attempt(call));
+      return true;
+    },
+    empty: (): Promise<void> => last,
+  };
+};
+
+const defaults = {
+  clusterNamespace: 'default',
+  burst: 25,
+  refillMs: 300_000,
+  seriesMs: 360_000,
+  patchEveryMs: 30_000,
+};
+
+/** See Events. */
+export const createEvents = (options: EventsOptions): Events => {
+  const settings: Settings = { ...defaults, ...options };
+  const { sink, clock, log, seriesMs, patchEveryMs, burst, refillMs } = settings;
+  const ended = new AbortController();
+  const line = createLine(log);
+  const running = new Map<string, Series>();
+  const buckets = createTokenBuckets({ monotonicMs: clock.monotonicMs, burst, refillMs, maxKeys: maxSeries });
+
+  const call = (run: (signal: AbortSignal) => Promise<void>): boolean =>
+    line.join(() => within({ clock, limitMs: callMs, signal: ended.signal }, run));
+
+  const patch = (series: Series): void => {
+    const { namespace, name } = series.event.metadata;
+    series.cancelPatch = undefined;
+    call(async (signal) => {
+      const { count, lastWallMs } = series;
+      const lastObservedTime = rfc3339Micro(lastWallMs);
+      await sink.patch(namespace, name, { count, lastObservedTime }, signal);
+    });
+  };
+
+  const repeat = (series: Series): void => {
+    series.count += 1;
+    series.lastMs = clock.monotonicMs();
+    series.lastWallMs = clock.nowMs();
+    series.cancelPatch ??= clock.after(patchEveryMs, () => patch(series));
+  };
+
+  const remember = (key: string, series: Series): void => {
+    running.delete(key);
+    running.set(key, series);
+    const oldest = running.entries().next();
+    if (oldest.done === true || oldest.value[1] === series) {
+      return;
+    }
+    const [oldKey, old] = oldest.value;
+    if (running.size > maxSeries || old.lastMs + seriesMs < clock.monotonicMs()) {
+      running.delete(oldKey);
+    }
+  };
+
+  const emit: Events['emit'] = (regarding, happening) => {
+    const key = seriesKey(regarding, happening);
+    const former = running.get(key);
+    if (former !== undefined && former.lastMs + seriesMs >= clock.monotonicMs()) {
+      repeat(former);
+      remember(key, former);
+      return;
+    }
+    if (!buckets.take(objectKey(regarding))) {
+      log.debug({ reason: happening.reason, name: regarding.name }, 'event dropped by rate');
+      return;
+    }
+    const event = toEvent(regarding, happening, settings);
+    const nowMs = clock.monotonicMs();
+    remember(key, { event, count: 1, lastMs: nowMs, lastWallMs: clock.nowMs(), cancelPatch: undefined });
+    if (!call((signal) => sink.create(event, signal))) {
+      running.delete(key);
+      log.warn({ reason: happening.reason, name: regarding.name }, 'event dropped by backlog');
+    }
+  };
+
+  const close = async (timeoutMs = 2_000): Promise<void> => {
+    for (const series of running.values()) {
+      if (series.cancelPatch !== undefined) {
+        series.cancelPatch();
+        patch(series);
+      }
+    }
+    const cancel = clock.after(timeoutMs, () =>
+      ended.abort(new Fault('busy', 'The operator is stopping.', { reason: 'Stopping' })),
+    );
+    await line.empty();
+    cancel();
+  };
+
+  return { emit, close };
+};

@@ -244,13 +244,11 @@ export const createLease = (options: LeaseOptions): Lease => {
     };
     renewed(heldMs);
     log.info({ identity }, 'lease acquired');
-    const kept = keep(election, heldMs, renewed, over.signal).then(
-      (fault) => {
-        leaderUntilMs = Number.NEGATIVE_INFINITY;
-        lost.abort(fault);
-      },
-      () => undefined,
-    );
+    const watch = async (): Promise<void> => {
+      lost.abort(await keep(election, heldMs, renewed, over.signal));
+      leaderUntilMs = Number.NEGATIVE_INFINITY;
+    };
+    const kept = watch().catch(() => undefined);
     const release = async (): Promise<void> => {
       over.abort(new Fault('busy', 'The lease is being released.', { reason: 'Stopping' }));
       await kept;

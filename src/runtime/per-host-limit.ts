@@ -55,6 +55,25 @@ const stillDown = ({ message, reason, where }: Fault, retryAfterMs: number, caus
 
 const backoff: Backoff = policies.unreachable;
 
+/** Hands the place on to the first in line, or frees it. */
+const leave = (state: HostState): void => {
+  if (!state.line.give()) {
+    state.running -= 1;
+  }
+};
+
+const recover = (state: HostState): void => {
+  state.failures = 0;
+  state.down = undefined;
+};
+
+/** While a host is down it is asked by one call at a time, and by none before the backoff is over. */
+const refuseWhileDown = ({ down }: HostState, others: number, nowMs: number): void => {
+  if (down !== undefined && (down.untilMs > nowMs || others > 0)) {
+    throw stillDown(down.fault, Math.max(down.untilMs - nowMs, backoff.baseMs), down.fault);
+  }
+};
+
 /** See PerHostLimit. After an `unreachable` the host is asked by one call at a time until one succeeds. */
 export const createPerHostLimit = (options: PerHostLimitOptions): PerHostLimit => {
   const { clock, random, limit, maxWaiting } = options;
@@ -66,18 +85,8 @@ export const createPerHostLimit = (options: PerHostLimitOptions): PerHostLimit =
     return state;
   };
 
-  const refuseWhileDown = ({ down, running }: HostState): void => {
-    if (down === undefined) {
-      return;
-    }
-    const leftMs = down.untilMs - clock.monotonicMs();
-    if (leftMs > 0 || running > 0) {
-      throw stillDown(down.fault, Math.max(leftMs, backoff.baseMs), down.fault);
-    }
-  };
-
   const enter = async (host: string, state: HostState, signal: AbortSignal): Promise<void> => {
-    refuseWhileDown(state);
+    refuseWhileDown(state, state.running, clock.monotonicMs());
     if (state.running < limit) {
       state.running += 1;
       return;
@@ -91,18 +100,12 @@ export const createPerHostLimit = (options: PerHostLimitOptions): PerHostLimit =
     } finally {
       state.waiting -= 1;
     }
-  };
-
-  /** Hands the place on to the first in line, or frees it. */
-  const leave = (state: HostState): void => {
-    if (!state.line.give()) {
-      state.running -= 1;
+    try {
+      refuseWhileDown(state, state.running - 1, clock.monotonicMs());
+    } catch (fault) {
+      leave(state);
+      throw fault;
     }
-  };
-
-  const recover = (state: HostState): void => {
-    state.failures = 0;
-    state.down = undefined;
   };
 
   const note = (state: HostState, error: unknown): void => {
