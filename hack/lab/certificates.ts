@@ -47,7 +47,8 @@ const leafExtensions = (request: CertificateRequest): string => {
   return [
     '[leaf]',
     'basicConstraints = critical,CA:FALSE',
-    'keyUsage = critical,digitalSignature',
+    // libvirt refuses a certificate without keyEncipherment, though an EC key has no use for it.
+    'keyUsage = critical,digitalSignature,keyEncipherment',
     `extendedKeyUsage = ${request.usage}Auth`,
     ...(names.length > 0 ? [`subjectAltName = ${names.join(',')}`] : []),
     '',
