@@ -177,6 +177,20 @@ const defaults = {
   patchEveryMs: 30_000,
 };
 
+/** Puts a series last, and lets go of the first one when it is over or there are too many. */
+const remember = (running: Map<string, Series>, key: string, series: Series, seriesMs: number): void => {
+  running.delete(key);
+  running.set(key, series);
+  const oldest = running.entries().next();
+  if (oldest.done === true || oldest.value[1] === series) {
+    return;
+  }
+  const [oldKey, old] = oldest.value;
+  if (running.size > maxSeries || old.lastMs + seriesMs < series.lastMs) {
+    running.delete(oldKey);
+  }
+};
+
 /** See Events. */
 export const createEvents = (options: EventsOptions): Events => {
   const settings: Settings = { ...defaults, ...options };
@@ -184,47 +198,40 @@ export const createEvents = (options: EventsOptions): Events => {
   const ended = new AbortController();
   const line = createLine(log);
   const running = new Map<string, Series>();
-  const buckets = createTokenBuckets({ monotonicMs: clock.monotonicMs, burst, refillMs, maxKeys: maxSeries });
+  const buckets = createTokenBuckets({ clock, burst, refillMs, maxKeys: maxSeries });
 
   const call = (run: (signal: AbortSignal) => Promise<void>): boolean =>
     line.join(() => within({ clock, limitMs: callMs, signal: ended.signal }, run));
 
-  const patch = (series: Series): void => {
+  const patch = (key: string, series: Series): void => {
     const { namespace, name } = series.event.metadata;
     series.cancelPatch = undefined;
     call(async (signal) => {
       const { count, lastWallMs } = series;
       const lastObservedTime = rfc3339Micro(lastWallMs);
-      await sink.patch(namespace, name, { count, lastObservedTime }, signal);
+      try {
+        await sink.patch(namespace, name, { count, lastObservedTime }, signal);
+      } catch (error) {
+        // the server drops events after an hour: the next one starts a series of its own
+        running.delete(key);
+        throw error;
+      }
     });
   };
 
-  const repeat = (series: Series): void => {
+  const repeat = (key: string, series: Series): void => {
     series.count += 1;
     series.lastMs = clock.monotonicMs();
     series.lastWallMs = clock.nowMs();
-    series.cancelPatch ??= clock.after(patchEveryMs, () => patch(series));
-  };
-
-  const remember = (key: string, series: Series): void => {
-    running.delete(key);
-    running.set(key, series);
-    const oldest = running.entries().next();
-    if (oldest.done === true || oldest.value[1] === series) {
-      return;
-    }
-    const [oldKey, old] = oldest.value;
-    if (running.size > maxSeries || old.lastMs + seriesMs < clock.monotonicMs()) {
-      running.delete(oldKey);
-    }
+    series.cancelPatch ??= clock.after(patchEveryMs, () => patch(key, series));
+    remember(running, key, series, seriesMs);
   };
 
   const emit: Events['emit'] = (regarding, happening) => {
     const key = seriesKey(regarding, happening);
     const former = running.get(key);
     if (former !== undefined && former.lastMs + seriesMs >= clock.monotonicMs()) {
-      repeat(former);
-      remember(key, former);
+      repeat(key, former);
       return;
     }
     if (!buckets.take(objectKey(regarding))) {
@@ -233,7 +240,8 @@ export const createEvents = (options: EventsOptions): Events => {
     }
     const event = toEvent(regarding, happening, settings);
     const nowMs = clock.monotonicMs();
-    remember(key, { event, count: 1, lastMs: nowMs, lastWallMs: clock.nowMs(), cancelPatch: undefined });
+    const series = { event, count: 1, lastMs: nowMs, lastWallMs: clock.nowMs(), cancelPatch: undefined };
+    remember(running, key, series, seriesMs);
     if (!call((signal) => sink.create(event, signal))) {
       running.delete(key);
       log.warn({ reason: happening.reason, name: regarding.name }, 'event dropped by backlog');
@@ -241,10 +249,10 @@ export const createEvents = (options: EventsOptions): Events => {
   };
 
   const close = async (timeoutMs = 2_000): Promise<void> => {
-    for (const series of running.values()) {
+    for (const [key, series] of running) {
       if (series.cancelPatch !== undefined) {
         series.cancelPatch();
-        patch(series);
+        patch(key, series);
       }
     }
     const cancel = clock.after(timeoutMs, () =>

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
-import type { Lease } from './lease.ts';
+import { Fault, toFault } from './fault.ts';
+import type { Leadership, Lease } from './lease.ts';
 import type { Log } from './log.ts';
 
 /** A cache that is filled by the API server or by hosts. */
@@ -46,3 +47,130 @@ export interface Manager {
   /** Names of sources not synced yet. */
   unsynced(): readonly string[];
 }
+
+const wait = async (what: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> => {
+  const timer = new AbortController();
+  const timeout = clock.sleep(limitMs, timer.signal).then(
+    () => false,
+    () => false,
+  );
+  const inTime = await Promise.race([what.then(() => true), timeout]);
+  timer.abort();
+  return inTime;
+};
+
+const stopReason = (): Fault => new Fault('busy', 'The operator is stopping.', { reason: 'Stopping' });
+
+const endedEarly = (name: string): Fault =>
+  new Fault('bug', `${name} ended by itself.`, { reason: 'EndedEarly' });
+
+/** What runs in the background: the first failure (or early end) of any of them is `failed`. */
+const createTasks = () => {
+  const failed = new AbortController();
+  const all: Promise<void>[] = [];
+  return {
+    failed: failed.signal,
+    run: (name: string, task: (signal: AbortSignal) => Promise<void>, stop: AbortSignal): void => {
+      const guarded = async (): Promise<void> => {
+        try {
+          await task(stop);
+        } catch (error) {
+          if (!stop.aborted) {
+            failed.abort(toFault(error));
+          }
+          return;
+        }
+        if (!stop.aborted) {
+          failed.abort(endedEarly(name));
+        }
+      };
+      all.push(guarded());
+    },
+    ended: (): Promise<unknown> => Promise.all(all),
+  };
+};
+
+/** Resolves when the first of the signals is aborted. */
+const firstOf = (...signals: readonly AbortSignal[]): Promise<void> =>
+  new Promise((resolve) => {
+    for (const signal of signals) {
+      if (signal.aborted) {
+        resolve();
+      }
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    }
+  });
+
+/** Starts and stops everything in order; see Manager. */
+export const createManager = (options: ManagerOptions): Manager => {
+  const { sources, controllers, lease, closers = [], clock, log } = options;
+  const { drainMs = 20_000, closeMs = 4_000 } = options;
+  const missing = new Set(sources.map(({ name }) => name));
+  let state: ManagerState = 'starting';
+
+  const syncAll = async (signal: AbortSignal): Promise<void> => {
+    const sync = async ({ name, synced }: Source): Promise<void> => {
+      await synced(signal);
+      missing.delete(name);
+      log.info({ source: name }, 'source synced');
+    };
+    await Promise.all(sources.map(sync));
+  };
+
+  const drain = async (hard: AbortController): Promise<void> => {
+    const closed = Promise.all(controllers.map((controller) => controller.close()));
+    if (!(await wait(closed, hard.signal.aborted ? 0 : drainMs, clock))) {
+      log.warn({ drainMs }, 'passes aborted at stop');
+    }
+    hard.abort(stopReason());
+  };
+
+  const closeAll = async (): Promise<void> => {
+    const closeEach = async (): Promise<void> => {
+      for (const { name, close } of closers) {
+        await close().catch((error: unknown) => log.warn({ name, err: error }, 'not closed'));
+      }
+    };
+    if (!(await wait(closeEach(), closeMs, clock))) {
+      log.warn({ closeMs }, 'closing took too long');
+    }
+  };
+
+  const run = async (signal: AbortSignal): Promise<void> => {
+    const soft = new AbortController();
+    const hard = new AbortController();
+    const fetching = createTasks();
+    const working = createTasks();
+    let leadership: Leadership | undefined;
+    const before = AbortSignal.any([signal, fetching.failed]);
+    try {
+      sources.forEach((source) => fetching.run(source.name, (end) => source.run(end), soft.signal));
+      await syncAll(before);
+      state = 'standby';
+      leadership = await lease?.acquire(before);
+      state = 'leading';
+      controllers.forEach((controller) =>
+        working.run(controller.name, (end) => controller.run(end), hard.signal),
+      );
+      const lost = leadership?.signal ?? new AbortController().signal;
+      lost.addEventListener('abort', () => hard.abort(lost.reason), { once: true });
+      await firstOf(before, working.failed, lost);
+      AbortSignal.any([fetching.failed, working.failed, lost]).throwIfAborted();
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) {
+        throw error;
+      }
+    } finally {
+      state = 'stopping';
+      log.info({}, 'stopping');
+      soft.abort(stopReason());
+      await drain(hard);
+      await leadership?.release();
+      await closeAll();
+      state = 'stopped';
+      log.info({}, 'stopped');
+    }
+  };
+
+  return { run, state: () => state, unsynced: () => [...missing] };
+};

@@ -1,3 +1,5 @@
+import type { Clock } from './clock.ts';
+
 /** Tokens per key, refilled with time; at most `maxKeys` keys are remembered, the longest unused forgotten first. */
 export interface TokenBuckets {
   /** Whether there was a token for this key; it is taken then. */
@@ -5,7 +7,7 @@ export interface TokenBuckets {
 }
 
 export interface TokenBucketOptions {
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
   readonly burst: number;
   /** One more token every so many milliseconds. */
   readonly refillMs: number;
@@ -13,11 +15,11 @@ export interface TokenBucketOptions {
 }
 
 export const createTokenBuckets = (options: TokenBucketOptions): TokenBuckets => {
-  const { monotonicMs, burst, refillMs, maxKeys } = options;
+  const { clock, burst, refillMs, maxKeys } = options;
   const buckets = new Map<string, { readonly tokens: number; readonly atMs: number }>();
   return {
     take: (key) => {
-      const nowMs = monotonicMs();
+      const nowMs = clock.monotonicMs();
       const last = buckets.get(key) ?? { tokens: burst, atMs: nowMs };
       const tokens = Math.min(burst, last.tokens + (nowMs - last.atMs) / refillMs);
       buckets.delete(key);
