@@ -30,7 +30,7 @@ export interface ManagerOptions {
   readonly log: Log;
   /** Passes in flight get this long to end by themselves after a clean stop; default 20,000. */
   readonly drainMs?: number;
-  /** All closers together get this long; default 4,000. */
+  /** All closers together get this long; default 2,000. */
   readonly closeMs?: number;
 }
 
@@ -47,6 +47,9 @@ export interface Manager {
   /** Names of sources not synced yet. */
   unsynced(): readonly string[];
 }
+
+/** For passes to notice that they were aborted. Drain, grace, release (2 s) and close stay below 25 s together. */
+const graceMs = 500;
 
 const wait = async (what: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> => {
   const timer = new AbortController();
@@ -67,7 +70,6 @@ const endedEarly = (name: string): Fault =>
 /** What runs in the background: the first failure (or early end) of any of them is `failed`. */
 const createTasks = () => {
   const failed = new AbortController();
-  const all: Promise<void>[] = [];
   return {
     failed: failed.signal,
     run: (name: string, task: (signal: AbortSignal) => Promise<void>, stop: AbortSignal): void => {
@@ -84,9 +86,8 @@ const createTasks = () => {
           failed.abort(endedEarly(name));
         }
       };
-      all.push(guarded());
+      void guarded();
     },
-    ended: (): Promise<unknown> => Promise.all(all),
   };
 };
 
@@ -104,31 +105,36 @@ const firstOf = (...signals: readonly AbortSignal[]): Promise<void> =>
 /** Starts and stops everything in order; see Manager. */
 export const createManager = (options: ManagerOptions): Manager => {
   const { sources, controllers, lease, closers = [], clock, log } = options;
-  const { drainMs = 20_000, closeMs = 4_000 } = options;
+  const { drainMs = 20_000, closeMs = 2_000 } = options;
   const missing = new Set(sources.map(({ name }) => name));
   let state: ManagerState = 'starting';
 
   const syncAll = async (signal: AbortSignal): Promise<void> => {
-    const sync = async ({ name, synced }: Source): Promise<void> => {
-      await synced(signal);
-      missing.delete(name);
-      log.info({ source: name }, 'source synced');
+    const sync = async (source: Source): Promise<void> => {
+      await source.synced(signal);
+      missing.delete(source.name);
+      log.info({ source: source.name }, 'source synced');
     };
     await Promise.all(sources.map(sync));
   };
 
   const drain = async (hard: AbortController): Promise<void> => {
     const closed = Promise.all(controllers.map((controller) => controller.close()));
-    if (!(await wait(closed, hard.signal.aborted ? 0 : drainMs, clock))) {
+    if (!hard.signal.aborted && !(await wait(closed, drainMs, clock))) {
       log.warn({ drainMs }, 'passes aborted at stop');
     }
     hard.abort(stopReason());
+    if (!(await wait(closed, graceMs, clock))) {
+      log.error({}, 'passes ignore their abort');
+    }
   };
 
   const closeAll = async (): Promise<void> => {
     const closeEach = async (): Promise<void> => {
-      for (const { name, close } of closers) {
-        await close().catch((error: unknown) => log.warn({ name, err: error }, 'not closed'));
+      for (const closer of closers) {
+        await closer
+          .close()
+          .catch((error: unknown) => log.warn({ name: closer.name, err: error }, 'not closed'));
       }
     };
     if (!(await wait(closeEach(), closeMs, clock))) {
@@ -157,7 +163,7 @@ export const createManager = (options: ManagerOptions): Manager => {
       await firstOf(before, working.failed, lost);
       AbortSignal.any([fetching.failed, working.failed, lost]).throwIfAborted();
     } catch (error) {
-      if (!signal.aborted || error !== signal.reason) {
+      if (!signal.aborted) {
         throw error;
       }
     } finally {
