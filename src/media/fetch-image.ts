@@ -32,10 +32,12 @@ export interface OpenImageOptions {
   readonly resolve?: Resolve;
 }
 
-/** A response in flight. The body must be read to its end or left (`return`): both close the connection. */
+/** A response in flight. Reading the body to its end, leaving it midway and `close` all close the connection. */
 export interface OpenedImage {
   readonly contentLength: number | undefined;
   readonly body: AsyncIterable<Uint8Array>;
+  /** For a body that may never be read; harmless otherwise. */
+  readonly close: () => Promise<void>;
 }
 
 const defaultMaxRedirects = 5;
@@ -151,7 +153,7 @@ const openBody = async (
   }
   const { maxBytes, idleTimeoutMs } = options;
   const limits = { where: nameOf(url), contentLength, maxBytes, idleTimeoutMs };
-  return { contentLength, body: readBody(hop.response.body, limits, hop.close, signal) };
+  return { contentLength, body: readBody(hop.response.body, limits, hop.close, signal), close: hop.close };
 };
 
 /**
