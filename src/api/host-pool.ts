@@ -15,10 +15,10 @@ import {
   immutable,
   int,
   listMap,
+  matching,
   type Output,
   quantityBetween,
   reference,
-  text,
 } from './kit.ts';
 import { allowedNamespaces } from './namespaces.ts';
 import { machineMemory } from './resources.ts';
@@ -31,11 +31,11 @@ const hostName = () =>
 
 const libvirtHost = z.object({
   name: hostName(),
-  uri: text(512)
-    .regex(LIBVIRT_URI)
-    .describe(
-      'libvirt connection URI, such as qemu+ssh://root@192.0.2.11/system. It never holds a password.',
-    ),
+  uri: matching(
+    512,
+    LIBVIRT_URI,
+    'must be a libvirt URI without password such as qemu+ssh://root@192.0.2.11/system',
+  ).describe('libvirt connection URI, such as qemu+ssh://root@192.0.2.11/system. It never holds a password.'),
   credentialsSecretRef: reference(
     "Secret in the operator's namespace: ssh-privatekey and known_hosts for SSH; tls.crt, tls.key and ca.crt for TLS.",
   ).optional(),

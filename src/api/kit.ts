@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isCidr, isIp, isNetworkCidr } from './ip.ts';
-import { isQuantity } from './quantity.ts';
+import { isQuantity, QUANTITY_SHAPE } from './quantity.ts';
 
 /** One check in two languages: CEL for the API server, JavaScript for whoever parses with zod. */
 export interface Rule<Value> {
@@ -89,19 +89,32 @@ export const int = (min: number, max: number) => z.number().int().min(min).max(m
 /** Free text of at most `max` characters. */
 export const text = (max: number) => z.string().max(max);
 
+/**
+ * Text of one shape. It is checked by CEL and not by `pattern`, because the API server would show the pattern
+ * to a person. `shape` must mean the same in JavaScript and RE2: no lookaround, no back references, no `\\s`.
+ */
+export const matching = (max: number, shape: RegExp, message: string) =>
+  rule(z.string().max(max), {
+    cel: `self.matches(r'${shape.source}')`,
+    message,
+    js: (value) => shape.test(value),
+  });
+
 /** RFC 1123 label: a machine, a list entry. */
-export const dnsLabel = (max = 63) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+export const dnsLabel = () =>
+  matching(
+    63,
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+    'must be a DNS label such as web-1: lower case letters, digits and dashes',
+  );
 
 /** RFC 1123 subdomain: the name of most Kubernetes objects. */
 export const dnsSubdomain = (max = 253) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+  matching(
+    max,
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+    'must be a DNS name such as web-1.example: lower case letters, digits, dashes and dots',
+  );
 
 /** `metadata.uid`. */
 export const uid = () => z.string().max(64);
@@ -110,86 +123,74 @@ export const uid = () => z.string().max(64);
 export const reference = (description: string) =>
   atomic(z.object({ name: dnsSubdomain().describe('Name of the object.') })).describe(description);
 
-/** A size in bytes as Kubernetes writes it: `512Mi`, `1.5Gi`, `20G`. See `quantity.ts` for reading it. */
-export const quantity = () =>
-  z
-    .string()
-    .max(20)
-    .regex(/^[0-9]{1,15}(\.[0-9]{1,3})?([KMGTP]i|[kMGTP])?$/);
+/** An amount of bytes that is reported, as Kubernetes writes it: `512Mi`, `1.5Gi`. See `quantity.ts`. */
+export const quantity = () => z.string().max(20).regex(QUANTITY_SHAPE);
 
-/** A quantity within two bounds, both included. */
+/** A quantity that is asked for, within two bounds, both included. */
 export const quantityBetween = (min: string, max: string, what: string) =>
-  rule(quantity(), {
-    cel: `!quantity(self).isLessThan(quantity('${min}')) && !quantity(self).isGreaterThan(quantity('${max}'))`,
-    message: `${what} must lie between ${min} and ${max}`,
+  rule(z.string().max(20), {
+    cel:
+      `self.matches(r'${QUANTITY_SHAPE.source}') && ` +
+      `!quantity(self).isLessThan(quantity('${min}')) && !quantity(self).isGreaterThan(quantity('${max}'))`,
+    message: `${what} must be a quantity between ${min} and ${max}, such as 4Gi`,
     js: (value) => isQuantity(value, min, max),
   });
 
+/** A quantity that may change in one direction only. */
+export const growOnly = <Schema extends z.ZodType<string>>(schema: Schema, message: string): Schema =>
+  rule(schema, { cel: '!isQuantity(self) || !quantity(self).isLessThan(quantity(oldSelf))', message });
+
 /** A unicast MAC address in lower case. */
 export const mac = () =>
-  z
-    .string()
-    .max(17)
-    .regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/);
+  matching(
+    17,
+    /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/,
+    'must be a unicast MAC address in lower case such as 52:54:00:12:34:56',
+  );
 
 /** An IPv4 or IPv6 address. */
 export const ip = () =>
-  rule(
-    z
-      .string()
-      .min(2)
-      .max(39)
-      .regex(/^[0-9a-fA-F:.]+$/),
-    {
-      cel: 'isIP(self)',
-      message: 'must be an IPv4 or IPv6 address such as 192.0.2.10 or 2001:db8::10',
-      js: isIp,
-    },
-  );
+  rule(z.string().max(39), {
+    cel: 'isIP(self)',
+    message: 'must be an IPv4 or IPv6 address such as 192.0.2.10 or 2001:db8::10',
+    js: isIp,
+  });
 
 /** An address with the length of its prefix: `192.0.2.10/24`. */
 export const addressWithPrefix = () =>
-  rule(
-    z
-      .string()
-      .min(4)
-      .max(43)
-      .regex(/^[0-9a-fA-F:.]+\/[0-9]{1,3}$/),
-    {
-      cel: 'isCIDR(self)',
-      message: 'must be an address with its prefix length such as 192.0.2.10/24',
-      js: isCidr,
-    },
-  );
+  rule(z.string().max(43), {
+    cel: 'isCIDR(self)',
+    message: 'must be an address with its prefix length such as 192.0.2.10/24',
+    js: isCidr,
+  });
+
+const NETWORK_SHAPE = /^[0-9.]+\/([89]|1[0-9]|2[0-9])$/;
 
 /** An IPv4 network: `192.168.150.0/24`, prefix 8 to 29. */
 export const networkCidr = () =>
-  rule(
-    z
-      .string()
-      .max(18)
-      .regex(/^[0-9.]+\/([89]|1[0-9]|2[0-9])$/),
-    {
-      cel: 'isCIDR(self) && cidr(self) == cidr(self).masked()',
-      message: 'must be an IPv4 network such as 192.168.150.0/24, with no bits set after the prefix',
-      js: isNetworkCidr,
-    },
-  );
+  rule(z.string().max(18), {
+    cel: `self.matches(r'${NETWORK_SHAPE.source}') && isCIDR(self) && cidr(self) == cidr(self).masked()`,
+    message: 'must be an IPv4 network such as 192.168.150.0/24, prefix 8 to 29, with no bits set after it',
+    js: (value) => NETWORK_SHAPE.test(value) && isNetworkCidr(value),
+  });
 
 /** Digest of a file, algorithm first. */
 export const digest = () =>
-  z
-    .string()
-    .max(135)
-    .regex(/^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/);
+  matching(
+    135,
+    /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/,
+    'must be sha256: and 64, or sha512: and 128 hexadecimal digits in lower case',
+  );
+
+const TIME_SHAPE =
+  /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/;
 
 /** RFC 3339 time, as `date -u +%FT%TZ` prints it. */
 export const time = () =>
   z
     .string()
     .max(35)
-    .regex(
-      /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/,
-    )
-    .refine((value) => !Number.isNaN(Date.parse(value)), { message: 'must be an RFC 3339 time' })
+    .refine((value) => TIME_SHAPE.test(value) && !Number.isNaN(Date.parse(value)), {
+      message: 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z',
+    })
     .meta({ format: 'date-time' });

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { absent, atomic, listAtomic, type Output, rule, text } from './kit.ts';
+import { absent, atomic, listAtomic, matching, type Output, rule } from './kit.ts';
 
 const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
-const labelKey = () => text(317).regex(LABEL_KEY);
-const labelValue = () => text(63).regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/);
+const labelKey = () => matching(317, LABEL_KEY, 'must be the key of a label');
+const labelValue = () =>
+  matching(63, /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/, 'must be the value of a label');
 
 const requirement = rule(
   z.object({

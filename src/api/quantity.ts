@@ -12,14 +12,15 @@ const UNITS: Readonly<Record<string, bigint>> = {
   Pi: 1024n ** 5n,
 };
 
-const SHAPE = /^([0-9]{1,15})(?:\.([0-9]{1,3}))?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/;
+/** What a quantity looks like; no sign, at most three decimals. */
+export const QUANTITY_SHAPE = /^([0-9]{1,15})(?:\.([0-9]{1,3}))?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/;
 
 /**
  * Bytes of a quantity such as `512Mi` or `1.5Gi`; a fraction of a byte counts as a whole one.
  * @throws RangeError when the text is no quantity
  */
 export const parseQuantity = (text: string): bigint => {
-  const match = SHAPE.exec(text);
+  const match = QUANTITY_SHAPE.exec(text);
   const [, whole = '', fraction = '', unit = ''] = match ?? [];
   const factor = UNITS[unit];
   if (match === null || factor === undefined) throw new RangeError(`'${text}' is not a quantity`);
@@ -51,7 +52,7 @@ export const formatQuantity = (bytes: bigint | number): string => {
 
 /** Whether the text is a quantity within the two bounds, both included. */
 export const isQuantity = (text: string, min: string, max: string): boolean => {
-  if (!SHAPE.test(text)) return false;
+  if (!QUANTITY_SHAPE.test(text)) return false;
   const bytes = parseQuantity(text);
   return bytes >= parseQuantity(min) && bytes <= parseQuantity(max);
 };

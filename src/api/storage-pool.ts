@@ -26,6 +26,8 @@ import { allowedNamespaces } from './namespaces.ts';
 
 const hostPoolRef = z.object({ name: dnsSubdomain(63).describe('Name of a HostPool.') });
 
+const PATH_SHAPE = /^(\/[A-Za-z0-9._-]+)+$/;
+
 const common = {
   hostPoolRefs: listMap(hostPoolRef, 'name', 64)
     .refine((refs) => refs.length > 0, { message: 'at least one HostPool' })
@@ -45,16 +47,11 @@ const common = {
 };
 
 const path = () =>
-  rule(
-    text(512)
-      .min(2)
-      .regex(/^(\/[A-Za-z0-9._-]+)+$/),
-    {
-      cel: "!self.split('/').exists(part, part == '.' || part == '..')",
-      message: "path must be absolute and free of '.' and '..'",
-      js: (value) => !value.split('/').some((part) => part === '.' || part === '..'),
-    },
-  );
+  rule(text(512), {
+    cel: `self.matches(r'${PATH_SHAPE.source}') && !self.split('/').exists(part, part == '.' || part == '..')`,
+    message: "path must be absolute, of plain letters and free of '.' and '..', such as /var/lib/ovcp/disks",
+    js: (value) => PATH_SHAPE.test(value) && !value.split('/').some((part) => part === '.' || part === '..'),
+  });
 
 const driver = <Name extends string>(name: Name) =>
   immutable(z.literal(name), 'driver').describe('How the storage is driven.');

@@ -13,19 +13,22 @@ import {
   atomic,
   digest,
   dnsSubdomain,
+  growOnly,
   immutable,
   type Output,
   quantity,
   quantityBetween,
   reference,
-  rule,
   text,
   uid,
 } from './kit.ts';
 
-/** Size of a disk. */
+/** Size of a disk; no storage takes back what it gave. */
 export const diskSize = () =>
-  quantityBetween('1Mi', '64Ti', 'size').describe('Size of the disk, such as 20Gi.');
+  growOnly(
+    quantityBetween('1Mi', '64Ti', 'size'),
+    'a disk can only grow: size must not become smaller',
+  ).describe('Size of the disk, such as 20Gi.');
 
 /** How a disk is made from an image. */
 export const cloneMode = () =>
@@ -66,10 +69,7 @@ const source = immutable(
 );
 
 export const virtualDiskSpec = z.object({
-  size: rule(diskSize(), {
-    cel: '!quantity(self).isLessThan(quantity(oldSelf))',
-    message: 'a disk can only grow: size must not become smaller',
-  }),
+  size: diskSize(),
   storagePoolRef: immutable(reference('StoragePool the disk lives in.'), 'storagePoolRef'),
   source: source.default({ type: 'Blank' }).describe('What the disk begins with.'),
   format: immutable(z.enum(['qcow2', 'raw']), 'format')

@@ -3,10 +3,12 @@ import {
   addressWithPrefix,
   dnsLabel,
   dnsSubdomain,
+  immutableOptional,
   int,
   ip,
   listAtomic,
   mac,
+  matching,
   reference,
   rule,
   text,
@@ -35,12 +37,24 @@ const diskTemplate = z.object({
   reclaimPolicy: reclaimPolicy().optional().describe('Absent means Delete.'),
 });
 
+/** What a disk was made from cannot be changed later. */
+const settled = immutableOptional(
+  immutableOptional(
+    rule(diskTemplate, {
+      cel: 'self.storagePoolRef == oldSelf.storagePoolRef',
+      message: 'storagePoolRef cannot be changed once it is set',
+    }),
+    'imageRef',
+  ),
+  'clone',
+);
+
 export const machineDisk = rule(
   z.object({
     name: dnsLabel().describe('Name of the disk within the machine.'),
     bus: diskBus().optional(),
     bootOrder: bootOrder(),
-    template: rule(diskTemplate, {
+    template: rule(settled, {
       cel: '!has(self.clone) || has(self.imageRef)',
       message: 'clone needs imageRef: a blank disk is cloned from nothing',
       js: (it) => it.clone === undefined || it.imageRef !== undefined,
@@ -86,9 +100,11 @@ export const cloudInit = rule(
     z.object({
       hostname: dnsSubdomain().optional().describe('Name of the guest. Absent: the name of the machine.'),
       sshAuthorizedKeys: listAtomic(
-        text(8192)
-          .min(16)
-          .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\r\n]*)?$/),
+        matching(
+          8192,
+          /^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\r\n]*)?$/,
+          'must be one line of an authorized_keys file, without options',
+        ),
         64,
       )
         .optional()

@@ -14,6 +14,7 @@ import {
   immutable,
   int,
   listAtomic,
+  matching,
   type Output,
   quantity,
   reference,
@@ -21,9 +22,11 @@ import {
 } from './kit.ts';
 
 const source = z.object({
-  url: text(2048)
-    .regex(/^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[^\s#@]*)?$/)
-    .describe('Where the file is; http or https, without user and password.'),
+  url: matching(
+    2048,
+    /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[!-"$-?A-~]*)?$/,
+    'must be an http or https URL without user, password and fragment',
+  ).describe('Where the file is; http or https, without user and password.'),
   checksum: digest().describe('Digest of the file as it is served: sha256:<hex> or sha512:<hex>.'),
   credentialsSecretRef: reference(
     'Secret in the same namespace with username and password, or token, and ca.crt for a private authority.',

@@ -8,7 +8,17 @@ import {
   readyColumns,
   VERSION,
 } from './kind.ts';
-import { immutable, int, listMap, type Output, quantityBetween, reference, rule, text, time } from './kit.ts';
+import {
+  immutable,
+  int,
+  listMap,
+  matching,
+  type Output,
+  quantityBetween,
+  reference,
+  rule,
+  time,
+} from './kit.ts';
 import { cpuShape, withinVcpuLimit } from './resources.ts';
 import { cloudInit, machineCdrom, machineDisk, machineNetwork } from './virtual-machine-devices.ts';
 import { virtualMachineStatus } from './virtual-machine-status.ts';
@@ -18,8 +28,11 @@ export { virtualMachineStatus };
 const cpu = withinVcpuLimit(
   z.object({
     ...cpuShape,
-    model: text(64)
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
+    model: matching(
+      64,
+      /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+      'must be the name of a CPU model such as HostModel or Skylake-Client',
+    )
       .optional()
       .describe(
         'HostModel, HostPassthrough, or the name of a model. Absent: chosen at first create and kept.',

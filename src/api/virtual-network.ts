@@ -17,6 +17,7 @@ import {
   int,
   ip,
   listMap,
+  matching,
   networkCidr,
   type Output,
   reference,
@@ -60,13 +61,18 @@ const rangeIsInside = ({ cidr, dhcp: range }: Range): boolean => {
   );
 };
 
+/** CEL has no order of addresses; IPv4 ones are compared as numbers. */
+const asNumber = (field: string): string =>
+  [16_777_216, 65_536, 256, 1].map((weight, at) => `int(${field}.split('.')[${at}]) * ${weight}`).join(' + ');
+
 const withRange = <Schema extends z.ZodType<Range>>(schema: Schema): Schema =>
   rule(schema, {
     cel:
       '!has(self.dhcp) || (has(self.cidr) && (!has(self.dhcp.start) || !has(self.dhcp.end) || ' +
       '(isIP(self.dhcp.start) && isIP(self.dhcp.end) && isCIDR(self.cidr) && ' +
-      'cidr(self.cidr).containsIP(self.dhcp.start) && cidr(self.cidr).containsIP(self.dhcp.end))))',
-    message: 'dhcp needs a cidr, and its start and end must lie in it',
+      'cidr(self.cidr).containsIP(self.dhcp.start) && cidr(self.cidr).containsIP(self.dhcp.end) && ' +
+      `${asNumber('self.dhcp.start')} <= ${asNumber('self.dhcp.end')})))`,
+    message: 'dhcp needs a cidr, and its start and end must lie in it, start first',
     js: rangeIsInside,
   });
 
@@ -85,9 +91,11 @@ const isolated = withRange(
 );
 
 const bridge = z.object({
-  name: text(15)
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
-    .describe('Bridge that exists on the hosts.'),
+  name: matching(
+    15,
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+    'must be the name of a network interface, at most 15 characters',
+  ).describe('Bridge that exists on the hosts.'),
   vlan: int(1, 4094)
     .optional()
     .describe('VLAN of the machines, on Open vSwitch or a bridge that filters VLANs.'),
