@@ -166,3 +166,11 @@ export interface CachedKind<T extends KubeObject> {
   run(signal: AbortSignal): Promise<void>;
   readonly synced: Promise<void>;
 }
+
+/** The part of a pino logger that is used here: constant message, details as fields. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

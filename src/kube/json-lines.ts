@@ -18,6 +18,7 @@ const parseLine = (line: Buffer): unknown => {
 export async function* jsonLines(
   chunks: AsyncIterable<Uint8Array>,
   maxLineBytes: number,
+  onChunk: () => void = () => undefined,
 ): AsyncGenerator<unknown[], void, undefined> {
   let pending: Buffer[] = [];
   let pendingBytes = 0;
@@ -43,6 +44,7 @@ export async function* jsonLines(
   };
 
   for await (const chunk of chunks) {
+    onChunk();
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const values: unknown[] = [];
     let start = 0;

@@ -1,33 +1,39 @@
-import type { Change, StoreReader, Unreadable } from './contract.ts';
-import { createIndexes, type Indexer } from './indexes.ts';
+import type { Change, StoreReader } from './contract.ts';
+import type { Indexer } from './indexes.ts';
 import { isNewer, isOlder } from './resource-version.ts';
-import { createTombstones, type Version } from './tombstones.ts';
-import { type KubeObject, keyOf, type ObjectKey } from './types.ts';
+import {
+  createStoreTable,
+  type Entry,
+  isUnreadable,
+  keyOfEntry,
+  type StoreTable,
+  type Version,
+  versionOf,
+} from './store-table.ts';
+import { createTombstones, type Tombstones } from './tombstones.ts';
+import type { KubeObject, ObjectKey } from './types.ts';
 
 /**
  * The cache of one kind. Three writers meet here: the watch, the answers of our own writes (`absorb`) and the
  * relist. The rules that let them meet in any order:
- * 1. An object enters only if its resourceVersion is later than what the store holds under that key, later than
- *    the watch's position (all up to there has been seen already), and not covered by a tombstone.
+ * 1. An object enters only if its resourceVersion is later than what the store holds under that key and no
+ *    tombstone covers it. An answer of our own must also be later than the watch's position: everything up to there
+ *    has been seen already, so an older answer is history.
  * 2. Another uid under a key is another object; the later version wins.
  * 3. A relist is authoritative: what it lists replaces, what it lacks is gone, even when resource versions went
  *    backwards because etcd was restored from a snapshot. Only our own writes that were absorbed while it was
  *    read, and that are later than the list, survive it: the list cannot know them, the watch from it will.
  */
 
-export type Entry<T> = T | Unreadable;
-/** `same`: the store holds the listed version already. */
-type Listed<T> = Entry<T> | 'same';
-
 /** Collects one list; nothing is visible before `commit`. */
 export interface Relist<T> {
   /** True when the store holds exactly this version: it counts as listed and needs no parsing. */
   keep(key: ObjectKey, version: Version, listVersion: string): boolean;
   add(entry: Entry<T>): void;
-  commit(resourceVersion: string): void;
+  commit(listVersion: string): void;
 }
 
-/** What the resource verbs tell about our own writes. */
+/** What the resource verbs tell about our own writes and reads. */
 export interface StoreSink<T> {
   absorb(entry: Entry<T>): void;
   /** Our own delete was answered "gone". */
@@ -37,10 +43,11 @@ export interface StoreSink<T> {
 export interface Store<T> extends StoreReader<T>, StoreSink<T> {
   /** A watch event ADDED or MODIFIED. */
   observe(entry: Entry<T>): void;
-  /** A watch event DELETED. */
+  /** A watch event DELETED, with the version of the deletion. */
   observeDeleted(key: ObjectKey, version: Version): void;
   /** The watch has delivered everything up to here. */
   observePosition(resourceVersion: string): void;
+  /** Starts a list; call it before the list's first request. */
   relist(): Relist<T>;
 }
 
@@ -50,18 +57,25 @@ export interface StoreOptions<T> {
   readonly onListenerError?: (error: unknown) => void;
   /** Our own writes may be outside the watched selection: then only known objects are updated by them. */
   readonly selective?: boolean;
+  /** How many deletions are remembered. */
   readonly tombstones?: number;
 }
 
+/** `same`: the store holds the listed version already. */
+type Listed<T> = ReadonlyMap<ObjectKey, Entry<T> | 'same'>;
+
+interface State<T extends KubeObject> {
+  readonly table: StoreTable<T>;
+  readonly tombstones: Tombstones;
+  readonly notify: (changes: readonly (Change<T> | undefined)[]) => void;
+  readonly selective: boolean;
+  /** The resourceVersion up to which list and watch have told everything. */
+  position: string | undefined;
+  /** Keys that our own writes touched since the running relist began. */
+  touched: Set<ObjectKey> | undefined;
+}
+
 const TOMBSTONES = 4_096;
-
-const isUnreadable = <T extends KubeObject>(entry: Entry<T>): entry is Unreadable => !('metadata' in entry);
-
-const versionOf = <T extends KubeObject>(entry: Entry<T>): Version =>
-  isUnreadable(entry) ? entry : entry.metadata;
-
-const keyOfEntry = <T extends KubeObject>(entry: Entry<T>): ObjectKey =>
-  isUnreadable(entry) ? entry.key : keyOf(entry);
 
 /**
  * The server deletes an object in the same write that takes its last finalizer away (registry
@@ -73,213 +87,185 @@ const isGone = <T extends KubeObject>(entry: Entry<T>): boolean =>
   (entry.metadata.finalizers ?? []).length === 0 &&
   (entry.metadata.deletionGracePeriodSeconds ?? 0) === 0;
 
+const isNews = <T extends KubeObject>(state: State<T>, key: ObjectKey, candidate: Version): boolean => {
+  const known = state.table.versionAt(key);
+  return (
+    !state.tombstones.covers(key, candidate) &&
+    (known === undefined || isNewer(candidate.resourceVersion, known.resourceVersion))
+  );
+};
+
+const bury = <T extends KubeObject>(
+  state: State<T>,
+  key: ObjectKey,
+  gone: Version,
+): Change<T> | undefined => {
+  state.tombstones.set(key, gone);
+  return state.table.drop(key);
+};
+
+const observe = <T extends KubeObject>(state: State<T>, entry: Entry<T>): void => {
+  const key = keyOfEntry(entry);
+  if (isNews(state, key, versionOf(entry))) {
+    state.notify([state.table.put(key, entry)]);
+  }
+};
+
+const observeDeleted = <T extends KubeObject>(state: State<T>, key: ObjectKey, gone: Version): void => {
+  const known = state.table.versionAt(key);
+  const successor =
+    known !== undefined && known.uid !== gone.uid && isNewer(known.resourceVersion, gone.resourceVersion);
+  if (!successor) {
+    state.notify([bury(state, key, gone)]);
+  }
+};
+
+const absorb = <T extends KubeObject>(state: State<T>, entry: Entry<T>): void => {
+  const key = keyOfEntry(entry);
+  const version = versionOf(entry);
+  const history = state.position !== undefined && !isNewer(version.resourceVersion, state.position);
+  const outside = state.selective && state.table.versionAt(key) === undefined;
+  if (history || outside || !isNews(state, key, version)) {
+    return;
+  }
+  state.touched?.add(key);
+  state.notify([isGone(entry) ? bury(state, key, version) : state.table.put(key, entry)]);
+};
+
+const absorbDeleted = <T extends KubeObject>(state: State<T>, key: ObjectKey, uid?: string): void => {
+  const known = state.table.versionAt(key);
+  if (known !== undefined && (uid === undefined || known.uid === uid)) {
+    state.touched?.add(key);
+    state.notify([bury(state, key, known)]);
+  }
+};
+
+/** Keys whose state is our own write, absorbed while the list was read and later than the list. */
+const survivorsOf = <T extends KubeObject>(
+  state: State<T>,
+  listed: Listed<T>,
+  listVersion: string,
+): Set<ObjectKey> => {
+  const survives = (key: ObjectKey): boolean => {
+    const known = state.table.versionAt(key);
+    if (known !== undefined) {
+      return isNewer(known.resourceVersion, listVersion);
+    }
+    const entry = listed.get(key);
+    return entry === undefined || entry === 'same' || state.tombstones.covers(key, versionOf(entry));
+  };
+  return new Set([...(state.touched ?? [])].filter(survives));
+};
+
+const commit = <T extends KubeObject>(state: State<T>, listed: Listed<T>, listVersion: string): void => {
+  const survivors = survivorsOf(state, listed, listVersion);
+  state.touched = undefined;
+  state.position = listVersion;
+  state.tombstones.retain(survivors);
+  const changes: (Change<T> | undefined)[] = [];
+  for (const key of state.table.keys()) {
+    const known = state.table.versionAt(key);
+    if (known !== undefined && !listed.has(key) && !survivors.has(key)) {
+      changes.push(bury(state, key, known));
+    }
+  }
+  for (const [key, entry] of listed) {
+    if (entry !== 'same' && !survivors.has(key)) {
+      changes.push(state.table.put(key, entry));
+    }
+  }
+  state.notify(changes);
+};
+
+const beginRelist = <T extends KubeObject>(state: State<T>, onCommit: () => void): Relist<T> => {
+  const listed = new Map<ObjectKey, Entry<T> | 'same'>();
+  state.touched = new Set();
+  const keep: Relist<T>['keep'] = (key, version, listVersion) => {
+    const known = state.table.versionAt(key);
+    // In a restored history the same number may stand for another content.
+    const restored = state.position !== undefined && isOlder(listVersion, state.position);
+    const same = !restored && known?.uid === version.uid && known.resourceVersion === version.resourceVersion;
+    if (same) {
+      listed.set(key, 'same');
+    }
+    return same;
+  };
+  return {
+    keep,
+    add: (entry) => void listed.set(keyOfEntry(entry), entry),
+    commit: (listVersion) => {
+      onCommit();
+      commit(state, listed, listVersion);
+    },
+  };
+};
+
 const throwLater = (error: unknown): void =>
   queueMicrotask(() => {
     throw error;
   });
 
-export const createStore = <T extends KubeObject>(options: StoreOptions<T> = {}): Store<T> => {
-  const objects = new Map<ObjectKey, T>();
-  const unreadables = new Map<ObjectKey, Unreadable>();
-  const indexes = createIndexes(options.indexes ?? {});
-  const tombstones = createTombstones(options.tombstones ?? TOMBSTONES);
+const createListeners = <T>(onError: (error: unknown) => void) => {
   const listeners = new Set<(change: Change<T>) => void>();
-  const { promise: synced, resolve: resolveSynced } = Promise.withResolvers<void>();
-  const onListenerError = options.onListenerError ?? throwLater;
-  let isSynced = false;
-  let position: string | undefined;
-  /** Keys that our own writes touched since the running relist began. */
-  let touched: Set<ObjectKey> | undefined;
-
-  const versionAt = (key: ObjectKey): Version | undefined =>
-    objects.get(key)?.metadata ?? unreadables.get(key);
-
-  const notify = (change: Change<T> | undefined): void => {
-    if (change === undefined) {
-      return;
-    }
-    for (const listener of listeners) {
-      try {
-        listener(change);
-      } catch (error) {
-        onListenerError(error);
-      }
-    }
-  };
-
-  /** An indexer that throws makes its object unreadable rather than the store inconsistent. */
-  const indexed = (key: ObjectKey, entry: Entry<T>): Entry<T> => {
-    const old = objects.get(key);
+  const tell = (listener: (change: Change<T>) => void, change: Change<T>): void => {
     try {
-      indexes.replace(key, old, isUnreadable(entry) ? undefined : entry);
-      return entry;
+      listener(change);
     } catch (error) {
-      indexes.replace(key, old, undefined);
-      const { uid, resourceVersion } = versionOf(entry);
-      return { kind: 'unreadable', key, uid, resourceVersion, error: `index: ${String(error)}` };
+      onError(error);
     }
   };
-
-  const put = (key: ObjectKey, entry: Entry<T>): Change<T> => {
-    const next = indexed(key, entry);
-    const old = objects.get(key);
-    const before = old === undefined ? {} : { old };
-    if (isUnreadable(next)) {
-      objects.delete(key);
-      unreadables.set(key, next);
-      return { key, ...before, unreadable: next };
-    }
-    unreadables.delete(key);
-    objects.set(key, next);
-    return { key, ...before, new: next };
-  };
-
-  const drop = (key: ObjectKey, gone: Version): Change<T> | undefined => {
-    const old = objects.get(key);
-    const known = versionAt(key) !== undefined;
-    tombstones.set(key, gone);
-    indexes.replace(key, old, undefined);
-    objects.delete(key);
-    unreadables.delete(key);
-    return known ? { key, ...(old === undefined ? {} : { old }) } : undefined;
-  };
-
-  const isNews = (key: ObjectKey, candidate: Version): boolean => {
-    if (tombstones.covers(key, candidate)) {
-      return false;
-    }
-    const known = versionAt(key);
-    return known === undefined || isNewer(candidate.resourceVersion, known.resourceVersion);
-  };
-
-  const observe = (entry: Entry<T>): void => {
-    const key = keyOfEntry(entry);
-    if (isNews(key, versionOf(entry))) {
-      notify(put(key, entry));
-    }
-  };
-
-  const observeDeleted = (key: ObjectKey, version: Version): void => {
-    const known = versionAt(key);
-    const successor = known !== undefined && known.uid !== version.uid;
-    if (successor && isNewer(known.resourceVersion, version.resourceVersion)) {
-      return;
-    }
-    notify(drop(key, version));
-  };
-
-  const absorb = (entry: Entry<T>): void => {
-    const key = keyOfEntry(entry);
-    const version = versionOf(entry);
-    const seen = position !== undefined && !isNewer(version.resourceVersion, position);
-    const outside = options.selective === true && versionAt(key) === undefined;
-    if (seen || outside || !isNews(key, version)) {
-      return;
-    }
-    touched?.add(key);
-    notify(isGone(entry) ? drop(key, version) : put(key, entry));
-  };
-
-  const absorbDeleted = (key: ObjectKey, uid: string | undefined): void => {
-    const known = versionAt(key);
-    if (known !== undefined && (uid === undefined || known.uid === uid)) {
-      touched?.add(key);
-      notify(drop(key, known));
-    }
-  };
-
-  /** Keys whose state is our own write, absorbed while the list was read and later than the list. */
-  const survivorsOf = (listed: ReadonlyMap<ObjectKey, Listed<T>>, listVersion: string): Set<ObjectKey> => {
-    const survives = (key: ObjectKey): boolean => {
-      const known = versionAt(key);
-      if (known !== undefined) {
-        return isNewer(known.resourceVersion, listVersion);
-      }
-      const entry = listed.get(key);
-      return entry === undefined || entry === 'same' || tombstones.covers(key, versionOf(entry));
-    };
-    return new Set([...(touched ?? [])].filter(survives));
-  };
-
-  const commit = (listed: ReadonlyMap<ObjectKey, Listed<T>>, listVersion: string): void => {
-    const survivors = survivorsOf(listed, listVersion);
-    touched = undefined;
-    position = listVersion;
-    tombstones.retain(survivors);
-    const changes: (Change<T> | undefined)[] = [];
-    for (const key of [...objects.keys(), ...unreadables.keys()]) {
-      const known = versionAt(key);
-      if (known !== undefined && !listed.has(key) && !survivors.has(key)) {
-        changes.push(drop(key, known));
+  const notify = (changes: readonly (Change<T> | undefined)[]): void => {
+    for (const change of changes) {
+      if (change !== undefined) {
+        listeners.forEach((listener) => tell(listener, change));
       }
     }
-    for (const [key, entry] of listed) {
-      if (entry !== 'same' && !survivors.has(key)) {
-        changes.push(put(key, entry));
-      }
-    }
+  };
+  const subscribe: StoreReader<T>['subscribe'] = (listener) => {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  };
+  return { notify, subscribe };
+};
+
+export const createStore = <T extends KubeObject>(options: StoreOptions<T> = {}): Store<T> => {
+  const table = createStoreTable(options.indexes ?? {});
+  const { notify, subscribe } = createListeners<T>(options.onListenerError ?? throwLater);
+  const { promise: synced, resolve: resolveSynced } = Promise.withResolvers<void>();
+  let isSynced = false;
+  const state: State<T> = {
+    table,
+    tombstones: createTombstones(options.tombstones ?? TOMBSTONES),
+    notify,
+    selective: options.selective ?? false,
+    position: undefined,
+    touched: undefined,
+  };
+  const onCommit = (): void => {
     isSynced = true;
     resolveSynced();
-    for (const change of changes) {
-      notify(change);
-    }
   };
-
-  const relist = (): Relist<T> => {
-    const listed = new Map<ObjectKey, Listed<T>>();
-    touched = new Set();
-    return {
-      keep: (key, version, listVersion) => {
-        const known = versionAt(key);
-        // In a restored history the same number may stand for another content.
-        const restored = position !== undefined && isOlder(listVersion, position);
-        const same =
-          !restored && known?.uid === version.uid && known.resourceVersion === version.resourceVersion;
-        if (same) {
-          listed.set(key, 'same');
-        }
-        return same;
-      },
-      add: (entry) => void listed.set(keyOfEntry(entry), entry),
-      commit: (resourceVersion) => commit(listed, resourceVersion),
-    };
-  };
-
-  const byIndex = (index: string, value: string): T[] => {
-    const found: T[] = [];
-    for (const key of indexes.keysAt(index, value)) {
-      const object = objects.get(key);
-      if (object !== undefined) {
-        found.push(object);
-      }
-    }
-    return found;
-  };
-
   return {
-    get: (key) => objects.get(key),
-    list: () => [...objects.values()],
-    byIndex,
+    get: (key) => table.objects.get(key),
+    list: () => [...table.objects.values()],
+    byIndex: table.byIndex,
     get size() {
-      return objects.size;
+      return table.objects.size;
     },
-    unreadable: () => [...unreadables.values()],
-    unreadableAt: (key) => unreadables.get(key),
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    unreadable: () => [...table.unreadables.values()],
+    unreadableAt: (key) => table.unreadables.get(key),
+    subscribe,
     synced,
     get isSynced() {
       return isSynced;
     },
-    absorb,
-    absorbDeleted,
-    observe,
-    observeDeleted,
+    absorb: (entry) => absorb(state, entry),
+    absorbDeleted: (key, uid) => absorbDeleted(state, key, uid),
+    observe: (entry) => observe(state, entry),
+    observeDeleted: (key, gone) => observeDeleted(state, key, gone),
     observePosition: (resourceVersion) => {
-      position = resourceVersion;
+      state.position = resourceVersion;
     },
-    relist,
+    relist: () => beginRelist(state, onCommit),
   };
 };

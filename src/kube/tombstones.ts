@@ -1,11 +1,6 @@
 import { isNewer } from './resource-version.ts';
+import type { Version } from './store-table.ts';
 import type { ObjectKey } from './types.ts';
-
-/** What is known of an object that is gone. */
-export interface Version {
-  readonly uid: string;
-  readonly resourceVersion: string;
-}
 
 export interface Tombstones {
   set(key: ObjectKey, gone: Version): void;
