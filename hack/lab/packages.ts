@@ -17,18 +17,16 @@ export const kvmHostPackages = [
   'netcat-openbsd',
 ] as const;
 
-/** Debian packages that make the guest image and the test oracles. */
+/** Debian packages that make the guest image, and the test oracles. What runs in the guest is unpacked, not installed. */
 export const guestImagePackages = [
-  'busybox-static',
   'cpio',
-  'kmod',
-  'extlinux',
-  'syslinux-common',
-  'e2fsprogs',
-  'qemu-guest-agent',
+  'genisoimage',
+  'mtools',
   'qemu-system-x86',
   'qemu-utils',
-  'genisoimage',
+  'syslinux',
+  'syslinux-common',
+  'xz-utils',
 ] as const;
 
 const policyPath = '/usr/sbin/policy-rc.d';
