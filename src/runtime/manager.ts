@@ -102,10 +102,22 @@ const firstOf = (...signals: readonly AbortSignal[]): Promise<void> =>
     }
   });
 
+const closeAll = async ({ closers = [], closeMs = 2_000, clock, log }: ManagerOptions): Promise<void> => {
+  const closeEach = async (): Promise<void> => {
+    for (const closer of closers) {
+      await closer
+        .close()
+        .catch((error: unknown) => log.warn({ name: closer.name, err: error }, 'not closed'));
+    }
+  };
+  if (!(await wait(closeEach(), closeMs, clock))) {
+    log.warn({ closeMs }, 'closing took too long');
+  }
+};
+
 /** Starts and stops everything in order; see Manager. */
 export const createManager = (options: ManagerOptions): Manager => {
-  const { sources, controllers, lease, closers = [], clock, log } = options;
-  const { drainMs = 20_000, closeMs = 2_000 } = options;
+  const { sources, controllers, lease, clock, log, drainMs = 20_000 } = options;
   const missing = new Set(sources.map(({ name }) => name));
   let state: ManagerState = 'starting';
 
@@ -126,19 +138,6 @@ export const createManager = (options: ManagerOptions): Manager => {
     hard.abort(stopReason());
     if (!(await wait(closed, graceMs, clock))) {
       log.error({}, 'passes ignore their abort');
-    }
-  };
-
-  const closeAll = async (): Promise<void> => {
-    const closeEach = async (): Promise<void> => {
-      for (const closer of closers) {
-        await closer
-          .close()
-          .catch((error: unknown) => log.warn({ name: closer.name, err: error }, 'not closed'));
-      }
-    };
-    if (!(await wait(closeEach(), closeMs, clock))) {
-      log.warn({ closeMs }, 'closing took too long');
     }
   };
 
@@ -172,7 +171,7 @@ export const createManager = (options: ManagerOptions): Manager => {
       soft.abort(stopReason());
       await drain(hard);
       await leadership?.release();
-      await closeAll();
+      await closeAll(options);
       state = 'stopped';
       log.info({}, 'stopped');
     }
