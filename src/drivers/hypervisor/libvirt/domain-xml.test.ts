@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fault } from '../../../runtime/fault.ts';
 import type { VmIdentity, VmRecord } from '../contract.ts';
@@ -70,8 +70,32 @@ const shape: VmShape = {
 const hostile = fc
   .string({
     unit: fc.constantFrom(
-      ...['a', 'Z', '7', '-', '.', '<', '>', '&', '"', "'", ']]>', '<![CDATA[', '&lt;', '&#x0;', '&#10;'],
-      ...['‮', '⁦', 'é', '😀', ' ', '%', '$MAC', '<!--', '-->', '<?x', '{{'],
+      'a',
+      'Z',
+      '7',
+      '-',
+      '.',
+      '<',
+      '>',
+      '&',
+      '"',
+      "'",
+      ']]>',
+      '<![CDATA[',
+      '&lt;',
+      '&#x0;',
+      '&#10;',
+      '\u202e',
+      '\u2066',
+      'é',
+      '😀',
+      ' ',
+      '%',
+      '$MAC',
+      '<!--',
+      '-->',
+      '<?x',
+      '{{',
     ),
     minLength: 1,
     maxLength: 40,
