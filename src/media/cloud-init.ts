@@ -48,7 +48,7 @@ const checkIdentity = ({ instanceId, hostname, sshAuthorizedKeys }: Seed): void 
   )
     throw invalid('the host name is malformed');
   // A line break would smuggle further lines into authorized_keys.
-  if (!sshAuthorizedKeys.every((key) => /^[\x20-\x7e\u00a0-\uffff]{16,16384}$/.test(key)))
+  if (!sshAuthorizedKeys.every((key) => /^[^\p{C}\p{Zl}\p{Zp}]{16,16384}$/u.test(key)))
     throw invalid('an SSH authorized key is malformed');
 };
 
