@@ -177,8 +177,6 @@ export const virtualNetwork = {
   scope: 'Cluster',
   description: 'What a machine plugs into: one name for what may be different things in each HostPool.',
   printerColumns: [
-    { name: 'Types', type: 'string', jsonPath: '.spec.backends[*].type' },
-    { name: 'Pools', type: 'string', jsonPath: '.spec.backends[*].hostPoolRef.name' },
     { name: 'Hosts', type: 'integer', jsonPath: '.status.hostsReady' },
     messageColumn,
     ...readyColumns,
