@@ -87,7 +87,7 @@ export const createCachedKind = <T extends KubeObject>(
   });
   const resource = createResource(transport, kindInfo, { parse: options.parse, sink: store });
   const read = createReader(options);
-  let relist = store.relist();
+  let relist: Relist<T> | undefined;
 
   const take = (event: ListWatchEvent): void => {
     switch (event.kind) {
@@ -95,10 +95,11 @@ export const createCachedKind = <T extends KubeObject>(
         relist = store.relist();
         return;
       case 'page':
+        relist ??= store.relist();
         addPage(kindInfo, relist, read, event);
         return;
       case 'listed':
-        relist.commit(event.resourceVersion);
+        relist?.commit(event.resourceVersion);
         log.debug({ kind: kindInfo.kind, objects: store.size }, 'listed');
         return;
       case 'changes':

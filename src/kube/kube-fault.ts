@@ -73,6 +73,10 @@ const forbidden = (status: Status): [FaultKind, string] =>
     ? ['denied', 'NamespaceTerminating']
     : ['denied', status.reason ?? 'Forbidden'];
 
+/** A patch that could not be carried out (seen on 1.36): no object, no cause, one fixed sentence. */
+const isPatchRejection = ({ objectName, causes }: Status): boolean =>
+  objectName === undefined && causes.length === 0;
+
 const classify = (code: number, status: Status): [FaultKind, string] => {
   switch (code) {
     case 401:
@@ -88,7 +92,7 @@ const classify = (code: number, status: Status): [FaultKind, string] => {
     case 413:
       return ['invalid', 'RequestEntityTooLarge'];
     case 422:
-      return ['invalid', status.reason ?? 'Invalid'];
+      return ['invalid', isPatchRejection(status) ? 'PatchRejected' : (status.reason ?? 'Invalid')];
     case 429:
       return ['busy', status.reason ?? 'TooManyRequests'];
     default:

@@ -226,33 +226,42 @@ export const fromKubeconfig = async (
   const { context, cluster, user } = choose(await Promise.all(paths.map(readOne)), wanted);
   const dynamic = Boolean(user.exec) || Boolean(user.authProvider);
   let authenticator: Authenticate | undefined;
-  let tls: TlsOptions | undefined;
-  let known: { readonly credentials: Credentials; readonly readMs: number } | undefined;
+  let files: { readonly tls: TlsOptions; readonly readMs: number } | undefined;
+  let known: Credentials | undefined;
+  let pending: Promise<Credentials> | undefined;
+
+  const tlsFromFiles = async (): Promise<TlsOptions> => {
+    if (files === undefined || clock.monotonicMs() - files.readMs >= FILE_REREAD_MS) {
+      files = { tls: await tlsOf(cluster, user), readMs: clock.monotonicMs() };
+    }
+    return files.tls;
+  };
 
   const read = async (): Promise<Credentials> => {
     authenticator ??= await authenticatorOf(cluster, user);
     const filled: Filled = { headers: staticHeaders(user) };
     await authenticate(authenticator, filled);
-    const base = await tlsOf(cluster, user);
-    const next = { ...base, ...present({ cert: filled.cert, key: filled.key }) };
-    tls = tls !== undefined && sameTls(tls, next) ? tls : next;
-    return { headers: filled.headers, tls };
+    const tls = { ...(await tlsFromFiles()), ...present({ cert: filled.cert, key: filled.key }) };
+    known = {
+      headers: filled.headers,
+      tls: known !== undefined && sameTls(known.tls, tls) ? known.tls : tls,
+    };
+    return known;
   };
 
   return {
     server: cluster.server,
     namespace: context.namespace ?? undefined,
-    credentials: async () => {
-      // A plugin keeps its own cache by the token's expiry; files are read again once a minute.
-      const fresh = known !== undefined && clock.monotonicMs() - known.readMs < FILE_REREAD_MS;
-      if (known === undefined || !fresh || user.exec) {
-        known = { credentials: await read(), readMs: clock.monotonicMs() };
-      }
-      return known.credentials;
+    // One read at a time: a plugin that opens a browser must not do so once per request.
+    credentials: () => {
+      pending ??= read().finally(() => {
+        pending = undefined;
+      });
+      return pending;
     },
     renew: () => {
       authenticator = undefined;
-      known = undefined;
+      files = undefined;
       return dynamic;
     },
   };

@@ -23,16 +23,17 @@ export const collectionPath = (kindInfo: KindInfo, namespace?: string): string =
     : `${root}/namespaces/${segment(kindInfo, namespace)}/${plural}`;
 };
 
-export const objectPath = (
-  kindInfo: KindInfo,
-  { name, namespace }: ObjectName,
-  subresource?: string,
-): string => {
+/** The collection that holds an object: in its namespace for a namespaced kind. */
+export const collectionOf = (kindInfo: KindInfo, { namespace }: ObjectName): string => {
   if (kindInfo.scope === 'Namespaced' && namespace === undefined) {
     throw new Fault('bug', `a ${kindInfo.kind} is addressed without its namespace`, {
       reason: 'NoNamespace',
     });
   }
-  const path = `${collectionPath(kindInfo, namespace)}/${segment(kindInfo, name)}`;
+  return collectionPath(kindInfo, namespace);
+};
+
+export const objectPath = (kindInfo: KindInfo, object: ObjectName, subresource?: string): string => {
+  const path = `${collectionOf(kindInfo, object)}/${segment(kindInfo, object.name)}`;
   return subresource === undefined ? path : `${path}/${subresource}`;
 };

@@ -1,17 +1,10 @@
 import { Fault, isFault } from '../runtime/fault.ts';
-import type { DeleteOptions, DeleteOutcome, KubeRequest, Query, Resource, Transport } from './contract.ts';
+import type { DeleteOptions, KubeRequest, Resource, Transport } from './contract.ts';
 import { createListVerbs } from './list-verbs.ts';
 import { toRawObject } from './raw-object.ts';
-import { objectPath } from './resource-path.ts';
+import { collectionOf, objectPath } from './resource-path.ts';
 import type { StoreSink } from './store.ts';
-import {
-  apiVersionOf,
-  type KindInfo,
-  type KubeObject,
-  keyOfName,
-  type ObjectName,
-  type Parse,
-} from './types.ts';
+import { apiVersionOf, type KindInfo, type KubeObject, keyOfName, type Parse } from './types.ts';
 import { unreadableOf } from './unreadable.ts';
 
 const APPLY = 'application/apply-patch+yaml';
@@ -28,12 +21,17 @@ type Verb = Pick<KubeRequest, 'method' | 'verb' | 'path'> &
 
 const isMissing = (error: unknown): boolean => isFault(error, 'conflict') && error.reason === 'NotFound';
 
-/** A JSON patch whose `test` fails is a 422 that names no field; the server's own text is all that tells. */
+/**
+ * The server does not tell a failing `test` from another operation that cannot be carried out; with a `test` in
+ * the patch both mean that the object is not what we took it for.
+ */
 const isFailedTest = (error: unknown): boolean =>
-  isFault(error, 'invalid') && /test(ing)? .*failed|test failed/i.test(error.message);
+  isFault(error, 'invalid') && error.reason === 'PatchRejected';
 
 const preconditionsOf = ({ uid, resourceVersion }: DeleteOptions): object | undefined =>
   uid === undefined && resourceVersion === undefined ? undefined : { uid, resourceVersion };
+
+const kindOf = (answer: unknown): unknown => (answer as { kind?: unknown } | null)?.kind;
 
 /** A `Status` of success names the object it speaks of. */
 const uidOfStatus = (answer: unknown): string | undefined => {
@@ -41,27 +39,19 @@ const uidOfStatus = (answer: unknown): string | undefined => {
   return typeof uid === 'string' && uid !== '' ? uid : undefined;
 };
 
-export const createResource = <T extends KubeObject>(
-  transport: Transport,
-  kindInfo: KindInfo,
-  options: ResourceOptions<T>,
-): Resource<T> => {
-  const { sink } = options;
+type Taken<T> = (answer: unknown) => T;
 
-  const call = ({ subresource, ...verb }: Verb, signal: AbortSignal): Promise<unknown> => {
-    const resource = subresource === undefined ? kindInfo.plural : `${kindInfo.plural}/${subresource}`;
-    return transport.request({ ...verb, resource }, signal);
-  };
-
-  /** Parsed and in the store; what cannot be parsed is known to the store as unreadable. */
-  const taken = (answer: unknown): T => {
+/** Parses an answer and puts it into the store; what cannot be parsed is known to the store as unreadable. */
+const createTaken =
+  <T extends KubeObject>(kindInfo: KindInfo, { parse, sink }: ResourceOptions<T>): Taken<T> =>
+  (answer) => {
     const raw = toRawObject(kindInfo, answer);
     if (raw === undefined) {
       throw new Fault('bug', `the answer for ${kindInfo.plural} is not an object`, { reason: 'BadAnswer' });
     }
     let object: T;
     try {
-      object = options.parse(raw);
+      object = parse(raw);
     } catch (error) {
       const unreadable = unreadableOf(raw, error);
       sink?.absorb(unreadable);
@@ -73,69 +63,52 @@ export const createResource = <T extends KubeObject>(
     return object;
   };
 
-  const whole = (object: object): object => ({
-    ...object,
-    apiVersion: apiVersionOf(kindInfo),
-    kind: kindInfo.kind,
-  });
+type Call = (verb: Verb, signal: AbortSignal) => Promise<unknown>;
 
-  const get: Resource<T>['get'] = async (name, signal) => {
-    try {
-      return taken(await call({ method: 'GET', verb: 'get', path: objectPath(kindInfo, name) }, signal));
-    } catch (error) {
-      if (isMissing(error)) {
-        return undefined;
-      }
-      throw error;
+const createCall =
+  (transport: Transport, kindInfo: KindInfo): Call =>
+  ({ subresource, ...verb }, signal) => {
+    const resource = subresource === undefined ? kindInfo.plural : `${kindInfo.plural}/${subresource}`;
+    return transport.request({ ...verb, resource }, signal);
+  };
+
+/** The value, or undefined where the server says that there is no such object. */
+const orMissing = async <R>(work: Promise<R>): Promise<R | undefined> => {
+  try {
+    return await work;
+  } catch (error) {
+    if (isMissing(error)) {
+      return undefined;
     }
-  };
+    throw error;
+  }
+};
 
-  const create: Resource<T>['create'] = async (object, signal) => {
-    const path = objectPath(kindInfo, object.metadata).replace(/\/[^/]*$/, '');
-    return taken(await call({ method: 'POST', verb: 'create', path, body: whole(object) }, signal));
-  };
-
-  const replace: Resource<T>['replace'] = async (object, signal) => {
-    const path = objectPath(kindInfo, object.metadata);
-    return taken(await call({ method: 'PUT', verb: 'update', path, body: whole(object) }, signal));
-  };
-
-  const applyAt =
-    (subresource: 'status' | undefined): Resource<T>['apply'] =>
-    async (object, { fieldManager, force }, signal) => {
-      const path = objectPath(kindInfo, object.metadata, subresource);
-      const query: Query = { fieldManager, force };
-      const body = whole(object);
-      const verb = { method: 'PATCH', verb: 'apply', path, query, body, contentType: APPLY } as const;
-      return taken(await call(subresource === undefined ? verb : { ...verb, subresource }, signal));
-    };
-
-  const patchJson: Resource<T>['patchJson'] = async (name, patch, { fieldManager, subresource }, signal) => {
+const createPatchJson =
+  <T extends KubeObject>(kindInfo: KindInfo, call: Call, taken: Taken<T>): Resource<T>['patchJson'] =>
+  async (name, patch, { fieldManager, subresource }, signal) => {
     const path = objectPath(kindInfo, name, subresource);
     const verb = { method: 'PATCH', verb: 'patch', path, body: patch, contentType: JSON_PATCH } as const;
     try {
-      const query = { fieldManager };
-      return taken(await call({ ...verb, query, ...(subresource && { subresource }) }, signal));
+      return taken(
+        await call({ ...verb, query: { fieldManager }, ...(subresource && { subresource }) }, signal),
+      );
     } catch (error) {
       if (isFailedTest(error) && patch.some(({ op }) => op === 'test')) {
-        throw new Fault(
-          'conflict',
-          `patch ${kindInfo.plural} ${keyOfName(name)}: a precondition does not hold`,
-          {
-            reason: 'PatchTestFailed',
-            cause: error,
-          },
-        );
+        const message = `patch ${kindInfo.plural} ${keyOfName(name)}: a precondition does not hold`;
+        throw new Fault('conflict', message, { reason: 'PatchTestFailed', cause: error });
       }
       throw error;
     }
   };
 
-  const remove = async (
-    name: ObjectName,
-    how: DeleteOptions,
-    signal: AbortSignal,
-  ): Promise<DeleteOutcome<T>> => {
+const createDelete =
+  <T extends KubeObject>(
+    kindInfo: KindInfo,
+    call: Call,
+    { taken, sink }: { readonly taken: Taken<T>; readonly sink: StoreSink<T> | undefined },
+  ): Resource<T>['delete'] =>
+  async (name, how, signal) => {
     const body = {
       apiVersion: 'v1',
       kind: 'DeleteOptions',
@@ -143,30 +116,64 @@ export const createResource = <T extends KubeObject>(
       propagationPolicy: how.propagation,
     };
     const path = objectPath(kindInfo, name);
-    let answer: unknown;
-    try {
-      answer = await call({ method: 'DELETE', verb: 'delete', path, body }, signal);
-    } catch (error) {
-      if (isMissing(error)) {
-        return { kind: 'absent' };
-      }
-      throw error;
+    const answer = await orMissing(call({ method: 'DELETE', verb: 'delete', path, body }, signal));
+    if (answer === undefined) {
+      return { kind: 'absent' };
     }
-    if ((answer as { kind?: unknown } | null)?.kind === kindInfo.kind) {
+    if (kindOf(answer) === kindInfo.kind) {
       return { kind: 'terminating', object: taken(answer) };
     }
     sink?.absorbDeleted(keyOfName(name), uidOfStatus(answer) ?? how.uid);
     return { kind: 'deleted' };
   };
 
+export const createResource = <T extends KubeObject>(
+  transport: Transport,
+  kindInfo: KindInfo,
+  options: ResourceOptions<T>,
+): Resource<T> => {
+  const call = createCall(transport, kindInfo);
+  const taken = createTaken(kindInfo, options);
+  const whole = (object: object): object => ({
+    ...object,
+    apiVersion: apiVersionOf(kindInfo),
+    kind: kindInfo.kind,
+  });
+
+  const applyAt =
+    (subresource?: 'status'): Resource<T>['apply'] =>
+    async (object, { fieldManager, force }, signal) => {
+      const path = objectPath(kindInfo, object.metadata, subresource);
+      const query = { fieldManager, force };
+      const verb = {
+        method: 'PATCH',
+        verb: 'apply',
+        path,
+        query,
+        body: whole(object),
+        contentType: APPLY,
+      } as const;
+      return taken(await call({ ...verb, ...(subresource && { subresource }) }, signal));
+    };
+
   return {
-    get,
     ...createListVerbs(transport, kindInfo),
-    create,
-    replace,
-    apply: applyAt(undefined),
+    get: async (name, signal) => {
+      const path = objectPath(kindInfo, name);
+      const answer = await orMissing(call({ method: 'GET', verb: 'get', path }, signal));
+      return answer === undefined ? undefined : taken(answer);
+    },
+    create: async (object, signal) => {
+      const path = collectionOf(kindInfo, object.metadata);
+      return taken(await call({ method: 'POST', verb: 'create', path, body: whole(object) }, signal));
+    },
+    replace: async (object, signal) => {
+      const path = objectPath(kindInfo, object.metadata);
+      return taken(await call({ method: 'PUT', verb: 'update', path, body: whole(object) }, signal));
+    },
+    apply: applyAt(),
     applyStatus: applyAt('status'),
-    patchJson,
-    delete: remove,
+    patchJson: createPatchJson(kindInfo, call, taken),
+    delete: createDelete(kindInfo, call, { taken, sink: options.sink }),
   };
 };

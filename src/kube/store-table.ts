@@ -24,9 +24,9 @@ export const keyOfEntry = <T extends KubeObject>(entry: Entry<T>): ObjectKey =>
 export interface StoreTable<T> {
   readonly objects: ReadonlyMap<ObjectKey, T>;
   readonly unreadables: ReadonlyMap<ObjectKey, Unreadable>;
-  keys(): ObjectKey[];
+  readonly keys: () => ObjectKey[];
   versionAt(key: ObjectKey): Version | undefined;
-  byIndex(index: string, value: string): T[];
+  readonly byIndex: (index: string, value: string) => T[];
   put(key: ObjectKey, entry: Entry<T>): Change<T>;
   /** Undefined when there was nothing. */
   drop(key: ObjectKey): Change<T> | undefined;

@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { ClusterAccess, TlsOptions } from './auth.ts';
 import type { KubeRequest, Query, RequestSeen, Transport } from './contract.ts';
 import { faultOfAnswer, faultOfError, isConnectionReset } from './kube-fault.ts';
+import { abortable, type Limit, limited } from './limited.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -70,26 +71,6 @@ const decoded = (body: Readable, encoding: string | undefined): AsyncIterable<Ui
   return body.pipe(gunzip);
 };
 
-/** Mirrors `signal` and adds a time limit; `release` must be called when the call is over. */
-const limited = (
-  signal: AbortSignal,
-  clock: Clock,
-  limit: { readonly ms: number; readonly fault: () => Fault },
-): { signal: AbortSignal; disarm: () => void; release: () => void } => {
-  const controller = new AbortController();
-  const onAbort = (): void => controller.abort(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  const disarm = clock.after(limit.ms, () => controller.abort(limit.fault()));
-  return {
-    signal: controller.signal,
-    disarm,
-    release: () => {
-      disarm();
-      signal.removeEventListener('abort', onAbort);
-    },
-  };
-};
-
 const timedOut = (request: KubeRequest, ms: number) => (): Fault =>
   new Fault('unreachable', `${request.verb} ${request.resource}: no answer within ${ms} ms`, {
     reason: 'Timeout',
@@ -120,36 +101,39 @@ const parseBody = (request: KubeRequest, text: string): unknown => {
   }
 };
 
-/** The API server over one keep-alive HTTP/1.1 agent; the agent is replaced when TLS material was renewed. */
-export const createTransport = (options: TransportOptions): Transport => {
-  const { access, clock } = options;
+/** One agent, replaced when TLS material was renewed; calls in flight finish on the old one. */
+const createAgents = (connections: number) => {
+  let current: { readonly tls: TlsOptions; readonly agent: Agent } | undefined;
+  return {
+    agentFor: (tls: TlsOptions): Agent => {
+      if (current?.tls !== tls) {
+        void current?.agent.close();
+        current = { tls, agent: createAgent(tls, connections) };
+      }
+      return current.agent;
+    },
+    destroy: async (): Promise<void> => current?.agent.destroy(),
+  };
+};
+
+type Send = (request: KubeRequest, signal: AbortSignal) => Promise<Answer>;
+
+/** One HTTP request with credentials; resolves with the head of the answer, whatever its status. */
+const createSend = (
+  { access, clock, userAgent = 'ovcp' }: TransportOptions,
+  agentFor: (tls: TlsOptions) => Agent,
+): Send => {
   const server = new URL(access.server);
   const basePath = server.pathname.replace(/\/$/, '');
-  let agent: { readonly tls: TlsOptions; readonly agent: Agent } | undefined;
-  let closed = false;
-
-  const agentFor = (tls: TlsOptions): Agent => {
-    if (agent?.tls === tls) {
-      return agent.agent;
-    }
-    // Calls in flight finish on the old one.
-    void agent?.agent.close();
-    agent = { tls, agent: createAgent(tls, options.connections ?? CONNECTIONS) };
-    return agent.agent;
-  };
-
-  const send = async (request: KubeRequest, signal: AbortSignal): Promise<Answer> => {
-    if (closed) {
-      throw new Fault('unreachable', 'the connection to the API server was closed', { reason: 'Closed' });
-    }
+  return async (request, signal) => {
     const { headers, tls } = await access.credentials(signal);
     const answer = await agentFor(tls).request({
       origin: server.origin,
       path: withQuery(`${basePath}${request.path}`, request.query),
-      method: request.method satisfies Dispatcher.HttpMethod,
+      method: request.method,
       headers: {
         accept: 'application/json',
-        'user-agent': options.userAgent ?? 'ovcp',
+        'user-agent': userAgent,
         ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
         ...headers,
       },
@@ -162,108 +146,133 @@ export const createTransport = (options: TransportOptions): Transport => {
       body: decoded(answer.body, headerText(answer.headers['content-encoding'])),
     };
   };
+};
 
-  /** One try, counted once: `use` reads the answer within the time limit. */
-  const attempt = async <R>(
-    request: KubeRequest,
-    signal: AbortSignal,
-    use: (answer: Answer) => Promise<R>,
-  ): Promise<R> => {
-    const startedMs = clock.monotonicMs();
-    let code = '<error>';
+/** One try, counted once; `use` reads a good answer. Rejects with a fault or the signal's reason. */
+const attempt = async <R>(
+  { clock, onRequest }: TransportOptions,
+  { request, signal, send }: { request: KubeRequest; signal: AbortSignal; send: Send },
+  use: (answer: Answer) => Promise<R>,
+): Promise<R> => {
+  const startedMs = clock.monotonicMs();
+  let code = '<error>';
+  try {
+    const answer = await send(request, signal);
+    code = String(answer.code);
+    if (answer.code >= 300) {
+      const body = await readAll(answer.body, MAX_BODY_BYTES);
+      throw faultOfAnswer(request, { code: answer.code, body, retryAfterMs: answer.retryAfterMs });
+    }
+    return await use(answer);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : faultOfError(request, error);
+  } finally {
+    const { verb, resource } = request;
+    onRequest?.({ verb, resource, code, durationMs: clock.monotonicMs() - startedMs });
+  }
+};
+
+/** How long to wait before try number `tried + 1`, or undefined when the fault is final. */
+const retryDelayMs = (
+  { access, random }: TransportOptions,
+  { method }: KubeRequest,
+  fault: unknown,
+  tried: number,
+): number | undefined => {
+  if (!(fault instanceof Fault) || tried >= MAX_TRIES) {
+    return undefined;
+  }
+  // The server says so only of requests it did not begin (429 by flow control, 503 while it starts).
+  if (fault.retryAfterMs !== undefined && (fault.kind === 'busy' || fault.reason === 'ServiceUnavailable')) {
+    return Math.min(fault.retryAfterMs, MAX_RETRY_AFTER_MS) * (1 + random() / 10);
+  }
+  if (fault.reason === 'Unauthorized' && tried === 1 && access.renew()) {
+    return 0;
+  }
+  // A server may close an idle connection just as a request is written to it.
+  return method === 'GET' && tried === 1 && isConnectionReset(fault) ? 0 : undefined;
+};
+
+const withRetries = async <R>(
+  options: TransportOptions,
+  request: KubeRequest,
+  once: () => Promise<R>,
+  signal: AbortSignal,
+): Promise<R> => {
+  for (let tried = 1; ; tried += 1) {
     try {
-      const answer = await send(request, signal);
-      code = String(answer.code);
-      if (answer.code >= 300) {
-        const body = await readAll(answer.body, MAX_BODY_BYTES);
-        throw faultOfAnswer(request, { code: answer.code, body, retryAfterMs: answer.retryAfterMs });
-      }
-      return await use(answer);
+      signal.throwIfAborted();
+      return await once();
     } catch (error) {
-      throw signal.aborted ? signal.reason : faultOfError(request, error);
-    } finally {
-      const { verb, resource } = request;
-      options.onRequest?.({ verb, resource, code, durationMs: clock.monotonicMs() - startedMs });
-    }
-  };
-
-  /** How long to wait before try number `tried + 1`, or undefined when the fault is final. */
-  const retryDelayMs = (request: KubeRequest, fault: unknown, tried: number): number | undefined => {
-    if (!(fault instanceof Fault) || tried >= MAX_TRIES) {
-      return undefined;
-    }
-    if (fault.retryAfterMs !== undefined && (fault.kind === 'busy' || fault.kind === 'unreachable')) {
-      return Math.min(fault.retryAfterMs, MAX_RETRY_AFTER_MS) * (1 + options.random() / 10);
-    }
-    if (fault.reason === 'Unauthorized' && tried === 1 && access.renew()) {
-      return 0;
-    }
-    // A server may close an idle connection just as a request is written to it.
-    return request.method === 'GET' && tried === 1 && isConnectionReset(fault) ? 0 : undefined;
-  };
-
-  const retried = async <R>(
-    request: KubeRequest,
-    signal: AbortSignal,
-    once: () => Promise<R>,
-  ): Promise<R> => {
-    for (let tried = 1; ; tried += 1) {
-      try {
-        signal.throwIfAborted();
-        return await once();
-      } catch (error) {
-        const delayMs = signal.aborted ? undefined : retryDelayMs(request, error, tried);
-        if (delayMs === undefined) {
-          throw error;
-        }
-        await clock.sleep(delayMs, signal);
-      }
-    }
-  };
-
-  const limitOf = (request: KubeRequest): { ms: number; fault: () => Fault } => {
-    const ms = request.timeoutMs ?? REQUEST_TIMEOUT_MS;
-    return { ms, fault: timedOut(request, ms) };
-  };
-
-  const request: Transport['request'] = (request, signal) =>
-    retried(request, signal, async () => {
-      const limit = limited(signal, clock, limitOf(request));
-      try {
-        return await attempt(request, limit.signal, async (answer) =>
-          parseBody(request, await readAll(answer.body, options.maxBodyBytes ?? MAX_BODY_BYTES)),
-        );
-      } finally {
-        limit.release();
-      }
-    });
-
-  const stream: Transport['stream'] = (request, signal) =>
-    retried(request, signal, async () => {
-      const limit = limited(signal, clock, limitOf(request));
-      try {
-        const body = await attempt(request, limit.signal, async (answer) => answer.body);
-        limit.disarm();
-        return readStream(request, body, limit);
-      } catch (error) {
-        limit.release();
+      const delayMs = signal.aborted ? undefined : retryDelayMs(options, request, error, tried);
+      if (delayMs === undefined) {
         throw error;
       }
-    });
+      await options.clock.sleep(delayMs, signal);
+    }
+  }
+};
 
-  const close = async (): Promise<void> => {
-    closed = true;
-    await agent?.agent.destroy();
+/** The API server over one keep-alive HTTP/1.1 agent. */
+export const createTransport = (options: TransportOptions): Transport => {
+  const { agentFor, destroy } = createAgents(options.connections ?? CONNECTIONS);
+  const sendNow = createSend(options, agentFor);
+  let closed = false;
+
+  const send: Send = async (request, signal) => {
+    if (closed) {
+      throw new Fault('unreachable', 'the connection to the API server was closed', { reason: 'Closed' });
+    }
+    return abortable(sendNow(request, signal), signal);
   };
 
-  return { request, stream, close };
+  const limit = (request: KubeRequest, signal: AbortSignal): Limit => {
+    const ms = request.timeoutMs ?? REQUEST_TIMEOUT_MS;
+    return limited(signal, options.clock, { ms, fault: timedOut(request, ms) });
+  };
+
+  const requestOnce = async (request: KubeRequest, parent: AbortSignal): Promise<unknown> => {
+    const { signal, release } = limit(request, parent);
+    try {
+      return await attempt(options, { request, signal, send }, async ({ body }) =>
+        parseBody(request, await readAll(body, options.maxBodyBytes ?? MAX_BODY_BYTES)),
+      );
+    } finally {
+      release();
+    }
+  };
+
+  const streamOnce = async (
+    request: KubeRequest,
+    parent: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>> => {
+    const limited = limit(request, parent);
+    const { signal, disarm, release } = limited;
+    try {
+      const body = await attempt(options, { request, signal, send }, async (answer) => answer.body);
+      disarm();
+      return readStream(request, body, limited);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  };
+
+  return {
+    request: (request, signal) => withRetries(options, request, () => requestOnce(request, signal), signal),
+    stream: (request, signal) => withRetries(options, request, () => streamOnce(request, signal), signal),
+    close: async () => {
+      closed = true;
+      await destroy();
+    },
+  };
 };
 
 /** Body of a stream with its failures as faults; leaving the loop ends the connection. */
 async function* readStream(
   request: KubeRequest,
   body: AsyncIterable<Uint8Array>,
-  limit: { readonly signal: AbortSignal; readonly release: () => void },
+  limit: Limit,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* body;
