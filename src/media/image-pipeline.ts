@@ -1,7 +1,7 @@
 import { Fault } from '../runtime/fault.ts';
 import { type Compression, decompress } from './decompress.ts';
 import type { OpenedImage } from './fetch-image.ts';
-import { createDigest, parseChecksum } from './image-checksum.ts';
+import { type Checksum, createDigest, parseChecksum } from './image-checksum.ts';
 import { type ImageChunk, toImageChunks } from './image-chunks.ts';
 import { tooLarge } from './image-fault.ts';
 import { checkDeclaredFormat, type ImageFormat } from './image-format.ts';
@@ -60,14 +60,18 @@ interface Tap {
   readonly finish: () => string;
 }
 
-const tapDownload = (opened: OpenedImage, options: ImagePipelineOptions): Tap => {
-  const digest = createDigest(options.checksum === undefined ? undefined : parseChecksum(options.checksum));
+const tapDownload = (
+  opened: OpenedImage,
+  checksum: Checksum | undefined,
+  onProgress: ImagePipelineOptions['onProgress'],
+): Tap => {
+  const digest = createDigest(checksum);
   let downloadedBytes = 0;
   const bytes = async function* () {
     for await (const chunk of opened.body) {
       digest.update(chunk);
       downloadedBytes += chunk.byteLength;
-      options.onProgress?.({ downloadedBytes, totalBytes: opened.contentLength });
+      onProgress?.({ downloadedBytes, totalBytes: opened.contentLength });
       yield chunk;
     }
   };
@@ -165,35 +169,25 @@ export const openImagePipeline = async (
   options: ImagePipelineOptions,
   signal: AbortSignal,
 ): Promise<ImageStream> => {
-  if (options.checksum !== undefined) parseChecksum(options.checksum);
+  const checksum = options.checksum === undefined ? undefined : parseChecksum(options.checksum);
   const opened = await options.open(signal);
-  const unpacking = { compression: options.compression, maxOutputBytes: maxOutputBytes(options) };
-  const { contentLength } = opened;
-  const bytes = options.compression === 'none' ? contentLength : undefined;
-  try {
-    if (bytes !== undefined && bytes > unpacking.maxOutputBytes)
-      throw tooLarge('the image', unpacking.maxOutputBytes);
-    const tap = tapDownload(opened, options);
-    const unpacked = decompress(tap.bytes, unpacking, signal);
-    const close = async (): Promise<void> => {
-      await opened.close();
-      await unpacked.return();
-    };
-    const prefix = await readPrefix(unpacked).catch(async (error: unknown) => {
-      await close();
-      throw error;
-    });
-    const { info, chunks, result } = assemble(options, tap, prefix, unpacked, close);
-    return {
-      format: options.format,
-      virtualSizeBytes: info?.virtualSizeBytes ?? bytes,
-      bytes,
-      chunks,
-      result,
-      close,
-    };
-  } catch (error) {
+  const { format, compression } = options;
+  const limitBytes = maxOutputBytes(options);
+  const tap = tapDownload(opened, checksum, options.onProgress);
+  const unpacked = decompress(tap.bytes, { compression, maxOutputBytes: limitBytes }, signal);
+  // The connection first: it may be what the decoder waits for.
+  const close = async (): Promise<void> => {
     await opened.close();
+    await unpacked.return();
+  };
+  try {
+    const bytes = compression === 'none' ? opened.contentLength : undefined;
+    if (bytes !== undefined && bytes > limitBytes) throw tooLarge('the image', limitBytes);
+    const prefix = await readPrefix(unpacked);
+    const { info, chunks, result } = assemble(options, tap, prefix, unpacked, close);
+    return { format, virtualSizeBytes: info?.virtualSizeBytes ?? bytes, bytes, chunks, result, close };
+  } catch (error) {
+    await close();
     throw error;
   }
 };

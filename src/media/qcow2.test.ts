@@ -170,7 +170,8 @@ describe('inspectQcow2', () => {
     const shape = fc.record({ version: fc.constant(3), clusterBits: fc.integer({ min: 9, max: 21 }) });
     fc.assert(
       fc.property(poison, shape, (bad, good) => {
-        expect(refusal(sampleQcow2({ ...good, ...bad, l1Entries: 1000 }))).not.toBe('accepted');
+        expect(refusal(sampleQcow2(good))).toBe('accepted');
+        expect(refusal(sampleQcow2({ ...good, ...bad }))).not.toBe('accepted');
       }),
     );
   });

@@ -27,8 +27,8 @@ const maxClusterBits = 21;
 const maxSnapshots = 64;
 /** A snapshot table entry without its variable part (docs/interop/qcow2.txt, "Snapshots"). */
 const minSnapshotEntryBytes = 40;
-/** L1 tables grow ahead of need by half and do not shrink with the disk, so some slack is honest. */
-const l1Slack = 4096;
+/** L1 tables grow ahead of need by half and do not shrink with the disk, so 512 KiB of slack is honest. */
+const l1Slack = 65_536;
 
 /** Incompatible feature bits (docs/interop/qcow2.txt, "Header", bytes 72-79). */
 const incompatible = { dirty: 1n, corrupt: 2n, dataFile: 4n, compression: 8n, extendedL2: 16n };
