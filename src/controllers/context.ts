@@ -7,7 +7,7 @@ import type { VirtualMachine } from '../api/virtual-machine.ts';
 import type { VirtualMachineImage } from '../api/virtual-machine-image.ts';
 import type { VirtualMachineSize } from '../api/virtual-machine-size.ts';
 import type { VirtualNetwork } from '../api/virtual-network.ts';
-import type { HostId, HostSeen, HypervisorPool } from '../drivers/hypervisor/contract.ts';
+import type { Change, HostId, HostSeen, HypervisorPool } from '../drivers/hypervisor/contract.ts';
 import type { CachedKind, Resource } from '../kube/contract.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -42,8 +42,13 @@ export interface PoolSession {
 }
 
 export interface Fleet {
-  /** Undefined while the pool is not open (not seen yet, or its spec cannot be used). */
+  /**
+   * There as soon as the HostPool was seen, until it is gone. A host that has not been tried yet is missing from
+   * `hosts()`; one that cannot be reached is there and says why.
+   */
   session(hostPoolName: string): PoolSession | undefined;
+  /** Hints from all pools: events of hosts, reconnects, and what a survey found to differ. Unsubscribes. */
+  subscribe(listener: (hostPoolName: string, change: Change) => void): () => void;
 }
 
 export interface ControllerContext {

@@ -1,7 +1,7 @@
 /** Named indexes of the stores: who refers to whom, so that a change finds the objects it matters to. Pure. */
 
 import type { Host } from '../api/host.ts';
-import { vmUuid } from '../api/identity.ts';
+import { templateDiskName, vmUuid } from '../api/identity.ts';
 import type { StoragePool } from '../api/storage-pool.ts';
 import type { VirtualDisk } from '../api/virtual-disk.ts';
 import type { MachineDisk, VirtualMachine } from '../api/virtual-machine.ts';
@@ -10,7 +10,7 @@ import type { VirtualNetwork } from '../api/virtual-network.ts';
 
 /** Name of the VirtualDisk behind an entry of a machine's list: `<machine>.<disk>` when it is a template. */
 export const diskNameOf = (machine: string, disk: MachineDisk): string =>
-  disk.diskRef === undefined ? `${machine}.${disk.name}` : disk.diskRef.name;
+  disk.diskRef === undefined ? templateDiskName(machine, disk.name) : disk.diskRef.name;
 
 /** Key of an object in the namespace of another. */
 export const besides = (

@@ -1,0 +1,131 @@
+/** Wires the pass of one machine to its queue and to everything whose change matters to it. */
+import { API_VERSION } from '../../api/kind.ts';
+import type { VirtualMachineStatus } from '../../api/virtual-machine.ts';
+import { type Controller, createController } from '../../runtime/controller.ts';
+import { createPass, type PassReport } from '../../runtime/pass.ts';
+import { priorities } from '../../runtime/queue.ts';
+import { FIELD_MANAGER } from '../context.ts';
+import type { ControllerDeps } from '../controller-deps.ts';
+import { type Allocations, createAllocations } from './allocations.ts';
+import { decide } from './decide.ts';
+import type { MachineStep } from './decision.ts';
+import { eventsOf } from './events.ts';
+import { type GatherDeps, gather } from './gather.ts';
+import { createLedger } from './ledger.ts';
+import { see } from './see.ts';
+import { statusOf } from './status.ts';
+import { take } from './take.ts';
+import type { VmSight, VmWorld } from './world.ts';
+
+export type MachineReport = PassReport<VmWorld, VmSight, MachineStep, VirtualMachineStatus>;
+
+export interface MachineController {
+  readonly controller: Controller<string>;
+  readonly allocations: Allocations;
+}
+
+/** Machines whose lot depends on another object are looked at when it changes. */
+const follow = ({ context }: ControllerDeps, enqueue: (key: string, priority?: number) => void): void => {
+  const { kinds } = context;
+  const machines = kinds.machines.store;
+  const wake = (index: string, value: string): void => {
+    for (const vm of machines.byIndex(index, value)) enqueue(`${vm.metadata.namespace}/${vm.metadata.name}`);
+  };
+  machines.subscribe(({ key, old, new: now }) => {
+    if (now === undefined) return;
+    // Our own status writes change neither generation nor metadata that matters: nothing new to do.
+    const same =
+      old !== undefined &&
+      old.metadata.uid === now.metadata.uid &&
+      old.metadata.generation === now.metadata.generation &&
+      old.metadata.deletionTimestamp === now.metadata.deletionTimestamp &&
+      JSON.stringify([old.metadata.annotations, old.metadata.finalizers, old.metadata.labels]) ===
+        JSON.stringify([now.metadata.annotations, now.metadata.finalizers, now.metadata.labels]) &&
+      now.status?.observedGeneration === old.status?.observedGeneration &&
+      now.status?.host === old.status?.host;
+    if (!same) enqueue(key, old === undefined ? priorities.resync : priorities.userChange);
+  });
+  kinds.disks.store.subscribe(({ key }) => wake('disk', key));
+  kinds.images.store.subscribe(({ key }) => wake('image', key));
+  kinds.storagePools.store.subscribe(({ key }) => wake('storagePool', key));
+  kinds.networks.store.subscribe(({ key }) => wake('network', key));
+  kinds.sizes.store.subscribe(({ key }) => wake('size', key));
+  kinds.hostPools.store.subscribe(({ key }) => wake('hostPool', key));
+  kinds.hosts.store.subscribe(({ old, new: now }) => {
+    const pool = (now ?? old)?.spec.hostPoolRef.name;
+    if (pool !== undefined) wake('hostPool', pool);
+  });
+  context.fleet.subscribe((pool, change) => {
+    switch (change.kind) {
+      case 'vm':
+        wake('uuid', change.uuid);
+        break;
+      // A host that came, went or lost events: machines on it, and those that look for a host or may be there.
+      case 'host':
+      case 'resync':
+        wake('hostPool', pool);
+        break;
+      case 'storage':
+      case 'network':
+        break;
+      default:
+        change satisfies never;
+    }
+  });
+};
+
+const referenceTo = ({ vm }: VmWorld) => ({
+  apiVersion: API_VERSION,
+  kind: 'VirtualMachine',
+  name: vm.metadata.name,
+  namespace: vm.metadata.namespace,
+  uid: vm.metadata.uid,
+});
+
+const writeStatus = async (
+  deps: ControllerDeps,
+  { vm }: VmWorld,
+  status: VirtualMachineStatus,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { namespace, name, uid } = vm.metadata;
+  await deps.context.kinds.machines.resource.applyStatus(
+    { apiVersion: API_VERSION, kind: 'VirtualMachine', metadata: { namespace, name, uid }, status },
+    { fieldManager: FIELD_MANAGER, force: true },
+    signal,
+  );
+};
+
+export const createMachineController = (deps: ControllerDeps): MachineController => {
+  const { context, events, metrics, log, random, concurrency } = deps;
+  const allocations = createAllocations(context.kinds.machines.store);
+  const gathering: GatherDeps = { context, allocations, ledger: createLedger() };
+  const pass = createPass<string, VmWorld, VmSight, MachineStep, VirtualMachineStatus>(
+    {
+      gather: (key) => gather(gathering, key),
+      see: (world, signal) => see(context, world, signal),
+      plan: (world, seen) => decide(world, seen).plan,
+      take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
+      statusOf,
+      current: ({ vm }) => vm.status,
+      write: (world, status, signal) => writeStatus(deps, world, status, signal),
+      observe: (report) => {
+        for (const happening of eventsOf(report)) events.emit(referenceTo(report.world), happening);
+      },
+    },
+    { clock: context.clock, effect: context.effect },
+  );
+  const name = 'virtualmachine';
+  const controller = createController<string>({
+    name,
+    concurrency,
+    reconcile: pass,
+    clock: context.clock,
+    random,
+    log,
+    metrics: metrics.controller(name, concurrency),
+  });
+  metrics.observe(name, controller);
+  follow(deps, (key, priority) => controller.enqueue(key, priority));
+  return { controller, allocations };
+};

@@ -1,0 +1,305 @@
+/** A machine that has a home: made, started, changed, restarted and healed there. Pure. */
+import { type Comparison, compare, type Delta } from '../../drivers/hypervisor/compare.ts';
+import type { Capability, OffCause, Sighting, VmRecord } from '../../drivers/hypervisor/contract.ts';
+import { decideStop } from './decide-stop.ts';
+import { type Decision, settled, step, wait } from './decision.ts';
+import type { Desire } from './desire.ts';
+import { relapseDelayMs } from './ledger.ts';
+import { decidePower } from './power-table.ts';
+import { hostIdOf, hostNameOf, type VmSight, type VmWorld } from './world.ts';
+
+/** How soon things that no event announces are looked at again: Secrets, other people's mistakes. */
+const lookAgainMs = 30_000;
+
+export const capabilitiesOf = (world: VmWorld, sighting: Sighting): readonly Capability[] =>
+  world.hosts.find(({ id }) => id === sighting.host)?.candidate.capabilities ?? [];
+
+/** The token of the spec, when it is newer than the last one acted on. */
+export const restartDue = ({ vm }: VmWorld, record: VmRecord | undefined): string | undefined => {
+  const token = vm.spec.restartRequestedAt;
+  if (token === undefined || record === undefined) return undefined;
+  const handled = record.restartHandledAt;
+  return handled === undefined || Date.parse(token) > Date.parse(handled) ? token : undefined;
+};
+
+export const recordOf = (sighting: Sighting | undefined): VmRecord | undefined =>
+  sighting?.ownership.kind === 'ours' ? sighting.ownership.record : undefined;
+
+/** A spec that this status has not seen yet is applied whatever the drift policy says. */
+const enforces = ({ vm }: VmWorld): boolean =>
+  vm.spec.driftPolicy === 'Enforce' || vm.status?.observedGeneration !== vm.metadata.generation;
+
+const newRecord = (world: VmWorld): VmRecord => ({
+  clusterId: world.clusterId,
+  uid: world.identity.uid,
+  namespace: world.identity.namespace,
+  name: world.identity.name,
+  // A token that is there at creation counts as handled; without one, any later token is newer than the beginning.
+  restartHandledAt: world.vm.spec.restartRequestedAt ?? world.vm.metadata.creationTimestamp,
+  startDue: true,
+});
+
+/** Devices that are waited for, in words; the first lack speaks for all. */
+const decideLacks = (desire: Desire): Decision | undefined => {
+  const [first] = desire.lacks;
+  if (first === undefined) return undefined;
+  const waits = first.reason.startsWith('WaitingFor');
+  return wait(waits ? 'progress' : 'invalid', first.reason, first.message, waits ? undefined : lookAgainMs);
+};
+
+/** The seed is looked at when it may matter: before the machine is made or started, and after a change of the spec. */
+const seedIsDue = ({ vm }: VmWorld, seen: VmSight, off: boolean): boolean =>
+  vm.spec.cloudInit !== undefined &&
+  seen.seed.kind === 'keep' &&
+  (off || vm.status?.observedGeneration !== vm.metadata.generation);
+
+const decideDevices = (world: VmWorld, seen: VmSight, off: boolean): Decision | undefined => {
+  const disk = world.disks.find(({ state }) => state.kind === 'toCreate');
+  if (disk !== undefined)
+    return step({ kind: 'createDisk', disk: disk.name }, 'WaitingForDisk', 'Its disks are being made.');
+  if (seedIsDue(world, seen, off) && world.disks.every(({ state }) => state.kind === 'ready')) {
+    return step({ kind: 'renderSeed' }, 'Creating', 'Its cloud-init data is being prepared.');
+  }
+  if (seen.seed.kind === 'wanted' && !seen.seed.present) {
+    return step({ kind: 'putSeed' }, 'Creating', 'Its cloud-init data is being written.');
+  }
+  return undefined;
+};
+
+const decideAbsent = (world: VmWorld, desire: Desire): Decision => {
+  const home = world.vm.status?.host;
+  const host = hostIdOf(world, home);
+  const candidate = world.hosts.find(({ name }) => name === home)?.candidate;
+  if (host === undefined || candidate?.reachable !== true) {
+    return wait(
+      'unknown',
+      'HostUnreachable',
+      `${home} cannot be reached; whether the machine runs is unknown.`,
+    );
+  }
+  const wasThere = world.vm.status?.powerState !== undefined;
+  if (wasThere && !enforces(world)) {
+    return settled(
+      'trouble',
+      'MissingOnHost',
+      `The machine was removed on ${home}; driftPolicy ${world.vm.spec.driftPolicy} leaves it so.`,
+    );
+  }
+  const lacks = decideLacks(desire);
+  if (lacks !== undefined) return lacks;
+  return step(
+    { kind: 'drive', step: { kind: 'define', host, shape: desire.shape, record: newRecord(world) } },
+    'Creating',
+    `The machine is being made on ${home}.`,
+  );
+};
+
+const redefine = (
+  world: VmWorld,
+  desire: Desire,
+  sighting: Sighting,
+  comparison: Comparison,
+): Decision | undefined => {
+  const record = recordOf(sighting);
+  if (record === undefined || comparison.nextDiffers.length === 0 || !enforces(world)) return undefined;
+  return step(
+    { kind: 'drive', step: { kind: 'redefine', host: sighting.host, shape: desire.shape, record } },
+    'Updating',
+    'The definition of the machine is being brought up to date.',
+  );
+};
+
+/** Seeds that neither the running machine nor its definition refers to any more. */
+const sweep = (seen: VmSight, sighting: Sighting): Decision | undefined => {
+  if (seen.seed.kind !== 'wanted') return undefined;
+  const used = [...(sighting.running?.cdroms ?? []), ...(sighting.next?.cdroms ?? [])].map(
+    ({ path }) => path ?? '',
+  );
+  const volumes = seen.seed.stale.filter((volume) => !used.some((path) => path.endsWith(`/${volume}`)));
+  return volumes.length === 0
+    ? undefined
+    : step({ kind: 'sweepSeeds', volumes }, 'Updating', 'Outdated cloud-init data is being removed.');
+};
+
+/** Differences that wait for a power cycle or cannot be had, in one sentence. */
+export const pendingOf = (comparison: Comparison): readonly Delta[] =>
+  comparison.running.filter(({ impact }) => impact !== 'Live');
+
+const decideRunning = (world: VmWorld, seen: VmSight, desire: Desire, sighting: Sighting): Decision => {
+  const record = recordOf(sighting);
+  const { vm } = world;
+  if (restartDue(world, record) !== undefined) {
+    const stop = decideStop(world, sighting, 'Restarting');
+    if (stop !== undefined) return stop;
+  }
+  if (vm.spec.powerState === 'PoweredOff' && enforcesPower(world, record)) {
+    const stop = decideStop(world, sighting, 'Stopping');
+    if (stop !== undefined) return stop;
+  }
+  if (sighting.power.kind === 'paused') return decidePaused(world, sighting, sighting.power.cause);
+  if (record?.startDue === true && vm.spec.powerState === 'PoweredOn') {
+    return step(
+      {
+        kind: 'drive',
+        step: { kind: 'setRecord', host: sighting.host, record: { ...record, startDue: false } },
+      },
+      'Starting',
+      'The machine runs.',
+    );
+  }
+  const comparison = compare(sighting.host, desire.shape, sighting, capabilitiesOf(world, sighting));
+  const live = comparison.running.find(({ impact }) => impact === 'Live')?.step;
+  if (live !== undefined && enforces(world)) {
+    return step(
+      { kind: 'drive', step: live },
+      'Updating',
+      'A change is being applied to the running machine.',
+    );
+  }
+  return (
+    redefine(world, desire, sighting, comparison) ??
+    sweep(seen, sighting) ??
+    decideLacks(desire) ??
+    settled('ok', 'Running', `The machine runs on ${hostNameOf(world, sighting.host)}.`)
+  );
+};
+
+/** Somebody started a machine that shall be off: drift, unless the wish is newer than what was last seen. */
+const enforcesPower = (world: VmWorld, record: VmRecord | undefined): boolean =>
+  enforces(world) || record?.startDue === false;
+
+const decidePaused = (world: VmWorld, sighting: Sighting, cause: string): Decision => {
+  if (cause === 'IoError') {
+    return wait(
+      'trouble',
+      'StorageNotReady',
+      'The machine is paused because its storage refused a write; it goes on once there is room.',
+      lookAgainMs,
+    );
+  }
+  return enforces(world)
+    ? step(
+        { kind: 'drive', step: { kind: 'resume', host: sighting.host } },
+        'Starting',
+        'The machine was paused on its host and goes on.',
+      )
+    : settled(
+        'trouble',
+        'DriftDetected',
+        `The machine was paused on its host; driftPolicy ${world.vm.spec.driftPolicy} leaves it so.`,
+      );
+};
+
+const decideOff = (world: VmWorld, seen: VmSight, desire: Desire, sighting: Sighting): Decision => {
+  const { vm } = world;
+  const record = recordOf(sighting);
+  if (record === undefined || sighting.power.kind !== 'off')
+    return wait('progress', 'Stopping', 'The machine is going down.');
+  const set = (change: Partial<VmRecord>, message: string): Decision =>
+    step(
+      { kind: 'drive', step: { kind: 'setRecord', host: sighting.host, record: { ...record, ...change } } },
+      'Restarting',
+      message,
+    );
+  const token = restartDue(world, record);
+  if (token !== undefined)
+    return set({ restartHandledAt: token, startDue: true }, 'The restart was acted on.');
+  const comparison = compare(sighting.host, desire.shape, sighting, capabilitiesOf(world, sighting));
+  const prepared = redefine(world, desire, sighting, comparison) ?? sweep(seen, sighting);
+  if (vm.spec.powerState === 'PoweredOff') {
+    if (!record.startDue) return set({ startDue: true }, 'The machine was stopped as asked.');
+    return (
+      prepared ??
+      decideLacks(desire) ??
+      settled('ok', 'PoweredOff', 'The machine is stopped, as its spec asks.')
+    );
+  }
+  const decision = decidePower(
+    sighting.power.cause,
+    { restart: vm.spec.restartPolicy, drift: vm.spec.driftPolicy },
+    record.startDue,
+  );
+  if (decision.kind === 'stay') return prepared ?? stayOff(world, decision.because, sighting.power.cause);
+  return (
+    prepared ??
+    decideLacks(desire) ??
+    decideRelapse(world, record, sighting.power.cause) ??
+    decideStart(world, desire, sighting)
+  );
+};
+
+const stayOff = (
+  world: VmWorld,
+  because: 'RestartPolicy' | 'DriftReported' | 'DriftIgnored',
+  cause: string,
+): Decision => {
+  switch (because) {
+    case 'RestartPolicy':
+      return settled(
+        'ok',
+        'GuestPoweredOff',
+        `The machine went down by itself (${cause}); restartPolicy ${world.vm.spec.restartPolicy} leaves it off.`,
+      );
+    case 'DriftReported':
+      return settled(
+        'trouble',
+        'DriftDetected',
+        'The machine was switched off on its host; driftPolicy Report leaves it so.',
+      );
+    case 'DriftIgnored':
+      return settled(
+        'ok',
+        'DriftIgnored',
+        'The machine was switched off on its host; driftPolicy Ignore leaves it so.',
+      );
+    default:
+      return because satisfies never;
+  }
+};
+
+/** Whether the guest went down by itself: somebody's `virsh destroy` is undone at once, however often. */
+export const isRelapse = (cause: OffCause): boolean => ['GuestShutdown', 'Crashed', 'Failed'].includes(cause);
+
+/** A guest that goes down again and again is started less and less often. */
+const decideRelapse = (world: VmWorld, record: VmRecord, cause: OffCause): Decision | undefined => {
+  if (record.startDue || world.relapses === undefined || !isRelapse(cause)) return undefined;
+  const dueMs = world.relapses.lastMs + relapseDelayMs(world.relapses.count);
+  return world.monotonicMs >= dueMs
+    ? undefined
+    : wait(
+        'trouble',
+        'CrashLoop',
+        'The guest keeps going down; it is started again after a while.',
+        dueMs - world.monotonicMs,
+      );
+};
+
+const decideStart = (world: VmWorld, desire: Desire, sighting: Sighting): Decision => {
+  const [disk] = desire.unclaimed;
+  if (disk !== undefined) {
+    return wait('progress', 'WaitingForDisk', `Disk ${disk} is not free for this machine yet.`);
+  }
+  return step(
+    { kind: 'drive', step: { kind: 'start', host: sighting.host } },
+    'Starting',
+    `The machine is being started on ${hostNameOf(world, sighting.host)}.`,
+  );
+};
+
+export const decidePresent = (world: VmWorld, seen: VmSight, desire: Desire): Decision => {
+  const home = hostIdOf(world, world.vm.status?.host);
+  const sighting = seen.machine.sightings.find(({ host }) => host === home) ?? seen.machine.sightings[0];
+  const off = sighting === undefined || sighting.power.kind === 'off';
+  const devices = decideDevices(world, seen, off);
+  if (devices !== undefined) return devices;
+  if (sighting === undefined) return decideAbsent(world, desire);
+  if (sighting.next === undefined && enforces(world)) {
+    const record = recordOf(sighting) ?? newRecord(world);
+    return step(
+      { kind: 'drive', step: { kind: 'define', host: sighting.host, shape: desire.shape, record } },
+      'Updating',
+      'The machine was undefined on its host and is being defined again.',
+    );
+  }
+  return off ? decideOff(world, seen, desire, sighting) : decideRunning(world, seen, desire, sighting);
+};

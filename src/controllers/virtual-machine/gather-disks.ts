@@ -1,0 +1,168 @@
+/** The disks and drives of a machine as the stores know them. No I/O. */
+import { diskSerial, MACHINE_UID_ANNOTATION } from '../../api/identity.ts';
+import { bytesOf } from '../../api/quantity.ts';
+import type { StoragePool } from '../../api/storage-pool.ts';
+import type { VirtualDisk } from '../../api/virtual-disk.ts';
+import type { MachineCdrom, MachineDisk, VirtualMachine } from '../../api/virtual-machine.ts';
+import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
+import type { DiskBus, DiskShape } from '../../drivers/hypervisor/shape.ts';
+import type { ControllerContext } from '../context.ts';
+import { besides, diskNameOf } from '../indexes.ts';
+import { mayUse } from '../may-use.ts';
+import { attachmentOf, imageFileName, pathIn, placeOf } from '../places.ts';
+import { type CdromWorld, type DiskWorld, type Lack, lack, ok } from './world.ts';
+
+type Disks = Pick<ControllerContext, 'kinds' | 'clusterId'>;
+
+/** The bus is chosen once and kept: an upgrade must not change a guest's hardware. */
+const busOf = (vm: VirtualMachine, disk: MachineDisk): DiskBus => {
+  const recorded = vm.status?.disks?.find(({ name }) => name === disk.name)?.bus;
+  return disk.bus ?? (recorded === 'SCSI' || recorded === 'SATA' ? recorded : 'Virtio');
+};
+
+const lacking = (reason: Lack['reason'], message: string): DiskWorld['state'] => ({
+  kind: 'lacking',
+  lack: { condition: 'StorageReady', reason, message },
+});
+
+const isOwn = (vm: VirtualMachine, disk: VirtualDisk): boolean =>
+  disk.metadata.annotations?.[MACHINE_UID_ANNOTATION] === vm.metadata.uid;
+
+/** Whether the pool can serve this machine; undefined when nothing speaks against it. */
+const poolLack = (
+  context: Disks,
+  vm: VirtualMachine,
+  name: string,
+  pool: StoragePool | undefined,
+): DiskWorld['state'] | undefined => {
+  if (pool === undefined || !mayUse(context, vm.metadata.namespace, pool.spec.allowedNamespaces)) {
+    return lacking(
+      'StoragePoolNotFound',
+      `StoragePool ${name} does not exist, or this namespace may not use it.`,
+    );
+  }
+  if (!pool.spec.hostPoolRefs.some((ref) => ref.name === vm.spec.hostPoolRef.name)) {
+    return lacking(
+      'StorageNotInPool',
+      `StoragePool ${name} is not reached by HostPool ${vm.spec.hostPoolRef.name}.`,
+    );
+  }
+  return undefined;
+};
+
+const missingState = (
+  context: Disks,
+  vm: VirtualMachine,
+  disk: MachineDisk,
+  pool: StoragePool | undefined,
+): DiskWorld['state'] => {
+  const { template, diskRef } = disk;
+  if (template === undefined) {
+    return lacking('DiskNotFound', `VirtualDisk ${diskRef?.name} does not exist in this namespace.`);
+  }
+  const refused = poolLack(context, vm, template.storagePoolRef.name, pool);
+  if (refused !== undefined) return refused;
+  const image = template.imageRef && context.kinds.images.store.get(besides(vm, template.imageRef.name));
+  if (template.imageRef !== undefined && image === undefined) {
+    return {
+      kind: 'lacking',
+      lack: {
+        condition: 'ImageReady',
+        reason: 'ImageNotFound',
+        message: `VirtualMachineImage ${template.imageRef.name} does not exist in this namespace.`,
+      },
+    };
+  }
+  return { kind: 'toCreate' };
+};
+
+const shapeOf = (
+  context: Disks,
+  vm: VirtualMachine,
+  disk: MachineDisk,
+  object: VirtualDisk,
+  pool: StoragePool,
+): DiskShape => ({
+  name: disk.name,
+  serial: diskSerial(object.metadata.uid),
+  bus: busOf(vm, disk),
+  attachment: attachmentOf(placeOf(context.clusterId, pool), object),
+  sizeBytes: bytesOf(object.status?.size ?? object.spec.size),
+  bootOrder: disk.bootOrder,
+});
+
+const presentState = (
+  context: Disks,
+  vm: VirtualMachine,
+  disk: MachineDisk,
+  object: VirtualDisk,
+  pool: StoragePool | undefined,
+): DiskWorld['state'] => {
+  const name = object.metadata.name;
+  if (disk.template !== undefined && !isOwn(vm, object)) {
+    return lacking('DiskNameTaken', `VirtualDisk ${name} exists already and was not made for this machine.`);
+  }
+  if (object.metadata.deletionTimestamp !== undefined)
+    return lacking('DiskNotFound', `VirtualDisk ${name} is being deleted.`);
+  if (pool === undefined)
+    return lacking('StoragePoolNotFound', `StoragePool ${object.spec.storagePoolRef.name} does not exist.`);
+  if (object.status?.volume === undefined) {
+    const ready = object.status?.conditions?.find(({ type }) => type === 'Ready');
+    const why = ready?.status === 'False' && ready.reason !== 'Pending' ? `: ${ready.message}` : '.';
+    return lacking('WaitingForDisk', `Disk ${name} is not there yet${why}`);
+  }
+  const claimed = object.status.claim?.vmUid === vm.metadata.uid && object.status.claim.purpose === 'run';
+  return { kind: 'ready', shape: shapeOf(context, vm, disk, object, pool), claimed };
+};
+
+export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk): DiskWorld => {
+  const diskName = diskNameOf(vm.metadata.name, disk);
+  const object = context.kinds.disks.store.get(besides(vm, diskName));
+  const storagePool = object?.spec.storagePoolRef.name ?? disk.template?.storagePoolRef.name;
+  const pool = storagePool === undefined ? undefined : context.kinds.storagePools.store.get(storagePool);
+  return {
+    name: disk.name,
+    diskName,
+    diskUid: object?.metadata.uid,
+    storagePool,
+    boundTo: object?.status?.host,
+    hostLocal: pool?.spec.topology === 'HostLocal',
+    place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
+    state:
+      object === undefined
+        ? missingState(context, vm, disk, pool)
+        : presentState(context, vm, disk, object, pool),
+  };
+};
+
+/** Disks made for this machine that it still lists; taken out of the list, a disk goes its own way. */
+export const ownedDisks = (context: Disks, vm: VirtualMachine) =>
+  vm.spec.disks.flatMap((disk) => {
+    if (disk.template === undefined) return [];
+    const object = context.kinds.disks.store.get(besides(vm, diskNameOf(vm.metadata.name, disk)));
+    if (object === undefined || !isOwn(vm, object) || object.spec.reclaimPolicy === 'Retain') return [];
+    const deleting = object.metadata.deletionTimestamp !== undefined;
+    return [{ name: object.metadata.name, uid: object.metadata.uid, deleting }];
+  });
+
+const imageLack = (reason: Lack['reason'], message: string) => lack('ImageReady', reason, message);
+
+const isoPath = (context: Disks, vm: VirtualMachine, name: string): CdromWorld['path'] => {
+  const image: VirtualMachineImage | undefined = context.kinds.images.store.get(besides(vm, name));
+  if (image === undefined)
+    return imageLack('ImageNotFound', `VirtualMachineImage ${name} does not exist in this namespace.`);
+  if (image.spec.format !== 'iso')
+    return imageLack('ImageFormatUnsuitable', `Image ${name} is no ISO image: a CD-ROM drive needs one.`);
+  const pool = context.kinds.storagePools.store.get(image.spec.storagePoolRef.name);
+  const host = pool?.spec.topology === 'Shared' ? undefined : vm.status?.host;
+  const copy = image.status?.copies?.find((it) => it.host === host && it.state === 'Ready');
+  if (pool === undefined || copy === undefined)
+    return imageLack('WaitingForImage', `Image ${name} is not on the host yet.`);
+  return ok(pathIn(placeOf(context.clusterId, pool), imageFileName(image.metadata.uid, 'iso')));
+};
+
+export const gatherCdrom = (context: Disks, vm: VirtualMachine, cdrom: MachineCdrom): CdromWorld => ({
+  name: cdrom.name,
+  bootOrder: cdrom.bootOrder,
+  path: cdrom.imageRef === undefined ? ok(undefined) : isoPath(context, vm, cdrom.imageRef.name),
+});

@@ -1,0 +1,78 @@
+/** What is really there: the machine on its hosts, and on deletion what of its seeds is left. Never mutates. */
+import { FINALIZER } from '../../api/identity.ts';
+import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
+import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
+import { Fault } from '../../runtime/fault.ts';
+import type { ControllerContext } from '../context.ts';
+import { hostIdOf, type SeedSight, type VmSight, type VmWorld } from './world.ts';
+
+/** Every seed of the machine begins so; src/api/identity.ts seedVolumeName. */
+export const seedPrefix = (vmUid: string): string => `ovcp-seed-${vmUid}-`;
+
+/** Seeds lie beside the machine's first disk. */
+export const seedPlaceOf = (world: VmWorld): StoragePlace | undefined =>
+  world.disks.find(({ place }) => place !== undefined)?.place;
+
+/** Without a session nobody can be asked: every host of the pool may hold a machine that we have begun to make. */
+const blind = (world: VmWorld): VmSeen => ({
+  sightings: [],
+  unseen: (world.vm.metadata.finalizers ?? []).includes(FINALIZER) ? world.hosts.map(({ id }) => id) : [],
+  namesakes: [],
+});
+
+const seedsLeft = async (
+  context: ControllerContext,
+  world: VmWorld,
+  signal: AbortSignal,
+): Promise<SeedSight> => {
+  const place = seedPlaceOf(world);
+  const home = hostIdOf(world, world.vm.status?.host);
+  const session = context.fleet.session(world.vm.spec.hostPoolRef.name);
+  const down = world.hosts.find(({ id }) => id === home)?.declaredDown !== undefined;
+  if (
+    world.vm.spec.cloudInit === undefined ||
+    place === undefined ||
+    home === undefined ||
+    session === undefined ||
+    down
+  ) {
+    return { kind: 'none' };
+  }
+  const volumes = await session.pool.hostStorage(home).list(place, signal);
+  const prefix = seedPrefix(world.identity.uid);
+  return {
+    kind: 'left',
+    place,
+    volumes: volumes.map(({ name }) => name).filter((name) => name.startsWith(prefix)),
+  };
+};
+
+/** Until every host of the pool was tried once, nothing can be told: a start of the operator writes no status. */
+const awaitConnections = (context: ControllerContext, world: VmWorld): void => {
+  const { name } = world.vm.spec.hostPoolRef;
+  if (context.kinds.hostPools.store.get(name) === undefined) return;
+  const hosts = context.fleet.session(name)?.hosts();
+  const untried = world.hosts.filter(
+    ({ id, declaredDown }) => declaredDown === undefined && hosts?.has(id) !== true,
+  );
+  if (hosts === undefined || untried.length > 0) {
+    throw new Fault('busy', `HostPool ${name} is being connected.`, { reason: 'Connecting' });
+  }
+};
+
+export const see = async (
+  context: ControllerContext,
+  world: VmWorld,
+  signal: AbortSignal,
+): Promise<VmSight> => {
+  awaitConnections(context, world);
+  const session = context.fleet.session(world.vm.spec.hostPoolRef.name);
+  const hint = hostIdOf(world, world.vm.status?.host);
+  const machine = session === undefined ? blind(world) : await session.pool.see(world.identity, hint, signal);
+  const ending =
+    world.vm.metadata.deletionTimestamp !== undefined && world.vm.spec.deletionPolicy === 'Delete';
+  if (ending && machine.sightings.length === 0 && machine.unseen.length === 0) {
+    return { machine, seed: await seedsLeft(context, world, signal) };
+  }
+  return { machine, seed: world.vm.spec.cloudInit === undefined ? { kind: 'none' } : { kind: 'keep' } };
+};
