@@ -1,0 +1,209 @@
+/** Directories, volumes and long work of a simulated host. */
+import { Fault, toFault } from '../../../runtime/fault.ts';
+import type {
+  HostStorage,
+  PlaceSeen,
+  StoragePlace,
+  StorageStep,
+  StorageWork,
+  VolumeSeen,
+  VolumeSight,
+} from '../host-storage.ts';
+import type { SimulatedHost, SimulatedVolume } from './state.ts';
+import {
+  availableBytes,
+  checkName,
+  checkRoom,
+  completeVolume,
+  type OpenPlace,
+  openPlace,
+  type StorageContext,
+} from './storage-place.ts';
+import { createStorageWork } from './storage-work.ts';
+
+/** What an empty qcow2 file takes: header, tables and refcounts. */
+const emptyQcow2Bytes = 196_616;
+
+const seenOf = (place: StoragePlace, volume: SimulatedVolume): VolumeSeen => ({
+  name: volume.name,
+  path: `${place.path}/${volume.name}`,
+  format: volume.format,
+  sizeBytes: volume.sizeBytes,
+  allocatedBytes: volume.allocatedBytes,
+  backingPath: volume.backingPath,
+  complete: volume.complete,
+  digest: volume.digest,
+});
+
+const seePlace = (host: SimulatedHost, place: StoragePlace): PlaceSeen => {
+  const open = host.places.get(place.path);
+  if (open === undefined || open.poolUid !== place.poolUid) {
+    return { kind: 'absent' };
+  }
+  return {
+    kind: 'ready',
+    capacityBytes: open.directory.capacityBytes,
+    availableBytes: availableBytes(open.directory),
+    sharedMarker: place.topology === 'HostLocal' || open.directory.marker === place.poolUid,
+  };
+};
+
+const preparePlace = ({ host, directoryAt }: StorageContext, place: StoragePlace): void => {
+  const open = host.places.get(place.path);
+  if (open !== undefined && open.poolUid !== place.poolUid) {
+    const message = `Another storage pool uses the folder of ${place.poolName} on ${host.name}.`;
+    throw new Fault('denied', message, { reason: 'NameTaken', where: host.name });
+  }
+  host.places.set(place.path, { poolUid: place.poolUid, directory: directoryAt(host, place) });
+};
+
+const put = (open: OpenPlace, volume: SimulatedVolume): void => {
+  checkName(volume.name);
+  checkRoom(open, volume.allocatedBytes);
+  open.directory.volumes.set(volume.name, volume);
+};
+
+const createLinked = (
+  place: StoragePlace,
+  open: OpenPlace,
+  step: Extract<StorageStep, { kind: 'createLinked' }>,
+): void => {
+  const backing = completeVolume(open, step.backing);
+  if (step.sizeBytes < backing.sizeBytes) {
+    throw new Fault('invalid', 'The disk is smaller than its image.', { reason: 'DiskSmallerThanImage' });
+  }
+  put(open, {
+    name: step.volume,
+    format: 'qcow2',
+    sizeBytes: step.sizeBytes,
+    allocatedBytes: emptyQcow2Bytes,
+    backingPath: `${place.path}/${backing.name}`,
+    complete: true,
+    digest: undefined,
+    bytes: undefined,
+  });
+};
+
+const onVolume = (
+  place: StoragePlace,
+  open: OpenPlace,
+  step: Exclude<StorageStep, { kind: 'preparePlace' | 'writeSharedMarker' | 'forgetPlace' }>,
+): void => {
+  const existing = open.directory.volumes.get(step.volume);
+  switch (step.kind) {
+    case 'createBlank':
+      if (existing?.complete !== true) {
+        const allocatedBytes = step.format === 'qcow2' ? emptyQcow2Bytes : 0;
+        const rest = { backingPath: undefined, complete: true, digest: undefined, bytes: undefined };
+        put(open, {
+          name: step.volume,
+          format: step.format,
+          sizeBytes: step.sizeBytes,
+          allocatedBytes,
+          ...rest,
+        });
+      }
+      return;
+    case 'createLinked':
+      if (existing?.complete !== true) {
+        createLinked(place, open, step);
+      }
+      return;
+    case 'grow': {
+      const volume = completeVolume(open, step.volume);
+      volume.sizeBytes = Math.max(volume.sizeBytes, step.sizeBytes);
+      return;
+    }
+    case 'delete':
+      open.directory.volumes.delete(step.volume);
+      return;
+    case 'putSmall': {
+      const sizeBytes = step.bytes.byteLength;
+      const rest = { backingPath: undefined, complete: true, digest: undefined, bytes: step.bytes };
+      put(open, { name: step.volume, format: 'iso', sizeBytes, allocatedBytes: sizeBytes, ...rest });
+      return;
+    }
+    default:
+      step satisfies never;
+  }
+};
+
+const takeStep = (context: StorageContext, place: StoragePlace, step: StorageStep): void => {
+  switch (step.kind) {
+    case 'preparePlace':
+      preparePlace(context, place);
+      return;
+    case 'forgetPlace':
+      if (context.host.places.get(place.path)?.poolUid === place.poolUid) {
+        context.host.places.delete(place.path);
+      }
+      return;
+    case 'writeSharedMarker':
+      openPlace(context.host, place).directory.marker = place.poolUid;
+      return;
+    default:
+      onVolume(place, openPlace(context.host, place), step);
+  }
+};
+
+/** A host's storage as one session sees it. */
+export const createHostStorage = (context: StorageContext): HostStorage => {
+  const { host, gate, emit, checkOpen } = context;
+  const work = createStorageWork(context);
+
+  const ask = async <T>(
+    method: string,
+    subject: string | undefined,
+    mutating: boolean,
+    effect: () => T,
+    signal: AbortSignal,
+  ): Promise<T> => {
+    checkOpen();
+    return gate.run(host, { method: `storage.${method}`, mutating, subject }, effect, signal);
+  };
+
+  return {
+    seePlace: (place, signal) => ask('seePlace', place.poolUid, false, () => seePlace(host, place), signal),
+    see: (place, name, signal) =>
+      ask(
+        'see',
+        name,
+        false,
+        (): VolumeSight => {
+          const volume = openPlace(host, place).directory.volumes.get(name);
+          return volume === undefined
+            ? { kind: 'absent' }
+            : { kind: 'present', volume: seenOf(place, volume) };
+        },
+        signal,
+      ),
+    list: (place, signal) =>
+      ask(
+        'list',
+        place.poolUid,
+        false,
+        () =>
+          [...openPlace(host, place).directory.volumes.values()]
+            .filter(({ name }) => name.startsWith('ovcp-'))
+            .map((volume) => seenOf(place, volume)),
+        signal,
+      ),
+    take: async (place, step, signal) => {
+      const subject = 'volume' in step ? step.volume : place.poolUid;
+      const effect = (): void => {
+        takeStep(context, place, step);
+        emit({ kind: 'storage', host: host.name });
+      };
+      await ask(step.kind, subject, true, effect, signal);
+    },
+    work: async (place, what: StorageWork, progress, signal) => {
+      checkOpen();
+      try {
+        await work(place, what, progress, signal);
+      } catch (error) {
+        throw toFault(error);
+      }
+      emit({ kind: 'storage', host: host.name });
+    },
+  };
+};
