@@ -1,13 +1,19 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createCachedKind } from './cached-kind.ts';
-import type { Log } from './contract.ts';
+import type { Applied, CachedKind, Log } from './contract.ts';
 import { createModelServer, type ModelServer } from './testing/model-server.ts';
 import { createEagerClock } from './testing/scripted-server.ts';
 import type { KindInfo, KubeObject } from './types.ts';
 
 const MODEL: KindInfo = { group: 'model', version: 'v1', plural: 'models', kind: 'Model', scope: 'Cluster' };
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+/** A broken law inside a subscriber arrives here as a logged error. */
+const collecting = (errors: unknown[]): Log => ({
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: (fields) => void errors.push((fields as { err?: unknown }).err),
+});
 
 interface Model extends KubeObject {
   readonly spec: { readonly value: number };
@@ -21,8 +27,10 @@ const operation = fc.oneof(
   fc.record({ op: fc.constant('recreate' as const), name, value }),
   fc.record({ op: fc.constant('ownApply' as const), name, value }),
   fc.record({ op: fc.constant('ownDelete' as const), name }),
-  fc.constant({ op: 'hold' as const }),
-  fc.constant({ op: 'release' as const }),
+  fc.constant({ op: 'holdAnswers' as const }),
+  fc.constant({ op: 'releaseAnswers' as const }),
+  fc.constant({ op: 'holdReads' as const }),
+  fc.constant({ op: 'releaseReads' as const }),
   fc.constant({ op: 'drop' as const }),
   fc.constant({ op: 'compactAndDrop' as const }),
   fc.constant({ op: 'bookmark' as const }),
@@ -38,21 +46,59 @@ const turns = async (count: number): Promise<void> => {
 
 const start = (server: ModelServer) => {
   const abort = new AbortController();
+  const errors: unknown[] = [];
   const kind = createCachedKind<Model>(server, MODEL, {
     parse: (raw) => raw as Model,
     indexes: { byValue: (object) => [String(object.spec.value)] },
     clock: createEagerClock(),
     random: () => 0.5,
-    log: silent,
+    log: collecting(errors),
   });
   const done = kind.run(abort.signal);
-  return { kind, stop: () => (abort.abort(), done), signal: abort.signal };
+  return { kind, errors, stop: () => (abort.abort(), done), signal: abort.signal };
 };
 
 const contentOf = (objects: Iterable<{ metadata: { name: string; uid: string; resourceVersion: string } }>) =>
   [...objects]
     .map(({ metadata }) => `${metadata.name} ${metadata.uid} ${metadata.resourceVersion}`)
     .toSorted();
+
+/** The law: what is read after our own write is never older than it. */
+const ownApply = async (
+  server: ModelServer,
+  kind: CachedKind<Model>,
+  object: Applied,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { metadata } = await kind.resource.apply(object, { fieldManager: 'test', force: true }, signal);
+  const known = kind.store.get(metadata.name);
+  const gone = known === undefined && server.objects.get(metadata.name)?.metadata.uid !== metadata.uid;
+  const version = BigInt(known?.metadata.resourceVersion ?? 0);
+  expect(gone || version >= BigInt(metadata.resourceVersion)).toBe(true);
+};
+
+/** What a subscriber may rely on while the history only goes forwards. */
+const watchLaws = (server: ModelServer, kind: CachedKind<Model>): Map<string, string> => {
+  const shadow = new Map<string, string>();
+  const dead = new Set<string>();
+  kind.store.subscribe(({ key, old, new: next }) => {
+    expect(shadow.get(key), 'old is what was told before').toBe(old?.metadata.resourceVersion);
+    const sameUid = old?.metadata.uid === next?.metadata.uid;
+    if (next === undefined) {
+      expect(server.objects.get(key)?.metadata.uid, 'gone means gone').not.toBe(old?.metadata.uid);
+      shadow.delete(key);
+    } else {
+      const [before, after] = [old?.metadata.resourceVersion ?? '0', next.metadata.resourceVersion];
+      expect(BigInt(after) > BigInt(before), 'never backwards').toBe(true);
+      expect(dead.has(next.metadata.uid), 'nobody comes back').toBe(false);
+      shadow.set(key, next.metadata.resourceVersion);
+    }
+    if (old !== undefined && !sameUid) {
+      dead.add(old.metadata.uid);
+    }
+  });
+  return shadow;
+};
 
 const perform = async (
   server: ModelServer,
@@ -69,26 +115,17 @@ const perform = async (
       return server.recreate(operation.name, operation.value);
     case 'ownApply': {
       const object = { metadata: { name: operation.name }, spec: { value: operation.value } };
-      own.push(
-        kind.resource.apply(object, { fieldManager: 'test', force: true }, signal).then((written) => {
-          const known = kind.store.get(operation.name);
-          const gone =
-            known === undefined && server.objects.get(operation.name)?.metadata.uid !== written.metadata.uid;
-          // The law: what is read after our own write is never older than it.
-          expect(
-            gone || BigInt(known?.metadata.resourceVersion ?? 0) >= BigInt(written.metadata.resourceVersion),
-          ).toBe(true);
-        }),
-      );
+      own.push(ownApply(server, kind, object, signal));
       return;
     }
     case 'ownDelete':
       own.push(kind.resource.delete({ name: operation.name }, {}, signal));
       return;
-    case 'hold':
-      return server.holdAnswers();
-    case 'release':
-      return server.releaseAnswers();
+    case 'holdAnswers':
+    case 'releaseAnswers':
+    case 'holdReads':
+    case 'releaseReads':
+      return server[operation.op]();
     case 'drop':
       return server.dropWatches();
     case 'compactAndDrop':
@@ -112,20 +149,17 @@ test('any history with drops, expiries and own writes ends with the server’s s
         server.put('a', 1);
         const running = start(server);
         const { kind } = running;
-        const shadow = new Map<string, string>();
-        kind.store.subscribe(({ key, old, new: next }) => {
-          expect(shadow.get(key)).toBe(old?.metadata.resourceVersion);
-          if (next === undefined) shadow.delete(key);
-          else shadow.set(key, next.metadata.resourceVersion);
-        });
+        const shadow = watchLaws(server, kind);
         const own: Promise<unknown>[] = [];
         for (const [operation, pause] of steps) {
           await perform(server, running, operation, own);
           await turns(pause);
         }
+        server.releaseReads();
         server.releaseAnswers();
         await Promise.all(own);
         await turns(60);
+        expect(running.errors).toEqual([]);
         expect(contentOf(kind.store.list())).toEqual(contentOf(server.objects.values()));
         expect([...shadow].map(([key, rv]) => `${key} ${rv}`).toSorted()).toEqual(
           [...server.objects.values()]

@@ -145,8 +145,9 @@ export interface Resource<T extends KubeObject> {
   watch(options: WatchOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** The collection's current resourceVersion by a quorum read of at most one object. */
   currentVersion(scope: ListScope, signal: AbortSignal): Promise<string>;
-  create(object: object & { readonly metadata: ObjectName }, signal: AbortSignal): Promise<T>;
-  replace(object: object & { readonly metadata: ObjectName }, signal: AbortSignal): Promise<T>;
+  create<O extends { readonly metadata: ObjectName }>(object: O, signal: AbortSignal): Promise<T>;
+  /** The server refuses with a conflict when `metadata.resourceVersion` is not the stored one. */
+  replace<O extends { readonly metadata: ObjectName }>(object: O, signal: AbortSignal): Promise<T>;
   apply(object: Applied, options: ApplyOptions, signal: AbortSignal): Promise<T>;
   applyStatus(object: Applied, options: ApplyOptions, signal: AbortSignal): Promise<T>;
   patchJson(

@@ -32,7 +32,6 @@ interface Snapshot {
 
 export interface ModelServer extends Transport {
   readonly objects: ReadonlyMap<string, ModelObject>;
-  readonly version: number;
   /** Somebody else's write. */
   put(name: string, value: number): void;
   remove(name: string): void;
@@ -49,6 +48,16 @@ export interface ModelServer extends Transport {
   /** Holds answers of writes back until `releaseAnswers`. */
   holdAnswers(): void;
   releaseAnswers(): void;
+  /** Holds list answers and watch events back until `releaseReads`; what they say is as of when they were asked. */
+  holdReads(): void;
+  releaseReads(): void;
+}
+
+/** Lets through at once, unless held. */
+interface Gate {
+  hold(): void;
+  release(): void;
+  pass(): Promise<void>;
 }
 
 /** An open watch: lines not yet read, and who waits for one. */
@@ -60,154 +69,192 @@ interface OpenWatch {
 
 const PAGE = 2;
 
+const createGate = (): Gate => {
+  let held: PromiseWithResolvers<void> | undefined;
+  return {
+    hold: () => {
+      held ??= Promise.withResolvers<void>();
+    },
+    release: () => {
+      held?.resolve();
+      held = undefined;
+    },
+    pass: () => held?.promise ?? Promise.resolve(),
+  };
+};
+
 const status = (code: number, reason: string): unknown => ({ kind: 'Status', code, reason, message: reason });
 
-export const createModelServer = (): ModelServer => {
-  const objects = new Map<string, ModelObject>();
-  const watches = new Set<OpenWatch>();
-  const lists = new Map<string, { items: ModelObject[]; version: number }>();
-  let history: Step[] = [];
-  let version = 1;
-  let compacted = 0;
-  let uids = 0;
-  let gate: PromiseWithResolvers<void> | undefined;
+interface Model {
+  readonly objects: Map<string, ModelObject>;
+  readonly watches: Set<OpenWatch>;
+  readonly lists: Map<string, { readonly items: ModelObject[]; readonly version: number }>;
+  readonly answers: Gate;
+  readonly reads: Gate;
+  history: Step[];
+  version: number;
+  compacted: number;
+  uids: number;
+}
 
-  const say = (watch: OpenWatch, event: unknown): void => {
-    watch.lines.push(`${JSON.stringify(event)}\n`);
-    watch.wake?.();
-  };
+const say = (watch: OpenWatch, event: unknown): void => {
+  watch.lines.push(`${JSON.stringify(event)}\n`);
+  watch.wake?.();
+};
 
-  const record = (type: Step['type'], object: ModelObject): void => {
-    history.push({ version, type, object });
-    for (const watch of watches) {
-      say(watch, { type, object });
-    }
-  };
+const record = (model: Model, type: Step['type'], object: ModelObject): void => {
+  model.history.push({ version: model.version, type, object });
+  for (const watch of model.watches) {
+    say(watch, { type, object });
+  }
+};
 
-  const write = (name: string, value: number): ModelObject => {
-    version += 1;
-    const known = objects.get(name);
-    uids += known === undefined ? 1 : 0;
-    const metadata = { name, uid: known?.metadata.uid ?? `uid-${uids}`, resourceVersion: String(version) };
-    const object: ModelObject = { apiVersion: 'model/v1', kind: 'Model', metadata, spec: { value } };
-    objects.set(name, object);
-    record(known === undefined ? 'ADDED' : 'MODIFIED', object);
-    return object;
-  };
+const write = (model: Model, name: string, value: number): ModelObject => {
+  model.version += 1;
+  const known = model.objects.get(name);
+  model.uids += known === undefined ? 1 : 0;
+  const uid = known?.metadata.uid ?? `uid-${model.uids}`;
+  const metadata = { name, uid, resourceVersion: String(model.version) };
+  const object: ModelObject = { apiVersion: 'model/v1', kind: 'Model', metadata, spec: { value } };
+  model.objects.set(name, object);
+  record(model, known === undefined ? 'ADDED' : 'MODIFIED', object);
+  return object;
+};
 
-  const remove = (name: string): ModelObject | undefined => {
-    const known = objects.get(name);
-    if (known === undefined) {
-      return undefined;
-    }
-    version += 1;
-    objects.delete(name);
-    const gone = { ...known, metadata: { ...known.metadata, resourceVersion: String(version) } };
-    record('DELETED', gone);
-    return known;
-  };
+const remove = (model: Model, name: string): ModelObject | undefined => {
+  const known = model.objects.get(name);
+  if (known === undefined) {
+    return undefined;
+  }
+  model.version += 1;
+  model.objects.delete(name);
+  const metadata = { ...known.metadata, resourceVersion: String(model.version) };
+  record(model, 'DELETED', { ...known, metadata });
+  return known;
+};
 
-  const listPage = (query: KubeRequest['query'] = {}): unknown => {
-    const token = query['continue'];
-    const [id = '', offset = '0'] = typeof token === 'string' ? token.split(':') : [];
-    const listed = token === undefined ? { items: [...objects.values()], version } : lists.get(id);
-    if (listed === undefined) {
-      throw new Fault('conflict', 'the continue token has expired', { reason: 'Expired' });
-    }
-    const from = Number(offset);
-    const key = token === undefined ? `${version}-${lists.size}` : id;
-    lists.set(key, listed);
-    const rest = listed.items.length > from + PAGE ? { continue: `${key}:${from + PAGE}` } : {};
-    return {
-      metadata: { resourceVersion: String(listed.version), ...rest },
-      items: listed.items.slice(from, from + PAGE),
-    };
-  };
-
-  const answer = async (request: KubeRequest, signal: AbortSignal): Promise<unknown> => {
-    const name = request.path.split('/').at(-1) ?? '';
-    const done = request.verb === 'delete' ? remove(name) : write(name, readValue(request.body));
-    await gate?.promise;
-    signal.throwIfAborted();
-    if (request.verb !== 'delete') {
-      return done;
-    }
-    if (done === undefined) {
-      throw new Fault('conflict', 'not found', { reason: 'NotFound' });
-    }
-    return { kind: 'Status', status: 'Success', details: { name, uid: done.metadata.uid } };
-  };
-
-  const open = (from: number): OpenWatch => {
-    const watch: OpenWatch = { lines: [], wake: undefined, broken: false };
-    if (from < compacted) {
-      say(watch, { type: 'ERROR', object: status(410, 'Expired') });
-      return watch;
-    }
-    for (const step of history.filter((step) => step.version > from)) {
-      say(watch, { type: step.type, object: step.object });
-    }
-    watches.add(watch);
-    return watch;
-  };
-
-  const stream: Transport['stream'] = async (request, signal) => {
-    signal.throwIfAborted();
-    const watch = open(Number(request.query?.['resourceVersion']));
-    return readWatch(watch, signal, () => watches.delete(watch));
-  };
-
+const listPage = (model: Model, query: KubeRequest['query'] = {}): unknown => {
+  const token = query['continue'];
+  const [id = '', offset = '0'] = typeof token === 'string' ? token.split(':') : [];
+  const { objects, version, lists } = model;
+  const listed = token === undefined ? { items: [...objects.values()], version } : lists.get(id);
+  if (listed === undefined) {
+    throw new Fault('conflict', 'the continue token has expired', { reason: 'Expired' });
+  }
+  const from = Number(offset);
+  const key = token === undefined ? `${version}-${lists.size}` : id;
+  lists.set(key, listed);
+  const rest = listed.items.length > from + PAGE ? { continue: `${key}:${from + PAGE}` } : {};
   return {
-    objects,
-    get version() {
-      return version;
-    },
+    metadata: { resourceVersion: String(listed.version), ...rest },
+    items: listed.items.slice(from, from + PAGE),
+  };
+};
+
+const answerWrite = async (model: Model, request: KubeRequest, signal: AbortSignal): Promise<unknown> => {
+  const name = request.path.split('/').at(-1) ?? '';
+  const deletes = request.verb === 'delete';
+  const done = deletes ? remove(model, name) : write(model, name, readValue(request.body));
+  await model.answers.pass();
+  signal.throwIfAborted();
+  if (!deletes) {
+    return done;
+  }
+  if (done === undefined) {
+    throw new Fault('conflict', 'not found', { reason: 'NotFound' });
+  }
+  return { kind: 'Status', status: 'Success', details: { name, uid: done.metadata.uid } };
+};
+
+const openWatch = (model: Model, from: number): OpenWatch => {
+  const watch: OpenWatch = { lines: [], wake: undefined, broken: false };
+  if (from < model.compacted) {
+    say(watch, { type: 'ERROR', object: status(410, 'Expired') });
+    return watch;
+  }
+  for (const step of model.history.filter((step) => step.version > from)) {
+    say(watch, { type: step.type, object: step.object });
+  }
+  model.watches.add(watch);
+  return watch;
+};
+
+const restore = (model: Model, snapshot: Snapshot): void => {
+  model.objects.clear();
+  for (const [name, object] of snapshot.objects) {
+    model.objects.set(name, object);
+  }
+  model.version = snapshot.version;
+  model.compacted = Math.min(model.compacted, snapshot.version);
+  model.history = model.history.filter((step) => step.version <= snapshot.version);
+  model.lists.clear();
+};
+
+const compact = (model: Model): void => {
+  model.compacted = model.version;
+  model.history = [];
+  model.lists.clear();
+};
+
+const dropWatches = (model: Model): void => {
+  for (const watch of model.watches) {
+    watch.broken = true;
+    watch.wake?.();
+  }
+};
+
+const bookmark = (model: Model): void => {
+  for (const watch of model.watches) {
+    say(watch, { type: 'BOOKMARK', object: { metadata: { resourceVersion: String(model.version) } } });
+  }
+};
+
+const createModel = (): Model => ({
+  objects: new Map(),
+  watches: new Set(),
+  lists: new Map(),
+  answers: createGate(),
+  reads: createGate(),
+  history: [],
+  version: 1,
+  compacted: 0,
+  uids: 0,
+});
+
+export const createModelServer = (): ModelServer => {
+  const model = createModel();
+  const list = async (query: KubeRequest['query']): Promise<unknown> => {
+    const page = listPage(model, query);
+    await model.reads.pass();
+    return page;
+  };
+  return {
+    objects: model.objects,
     request: async (request, signal) => {
       signal.throwIfAborted();
-      return request.verb === 'list' ? listPage(request.query) : answer(request, signal);
+      return request.verb === 'list' ? list(request.query) : answerWrite(model, request, signal);
     },
-    stream,
+    stream: async (request, signal) => {
+      signal.throwIfAborted();
+      const watch = openWatch(model, Number(request.query?.['resourceVersion']));
+      return readWatch(watch, { reads: model.reads, onClose: () => model.watches.delete(watch) }, signal);
+    },
     close: async () => undefined,
-    put: (name, value) => void write(name, value),
-    remove: (name) => void remove(name),
+    put: (name, value) => void write(model, name, value),
+    remove: (name) => void remove(model, name),
     recreate: (name, value) => {
-      remove(name);
-      write(name, value);
+      remove(model, name);
+      write(model, name, value);
     },
-    dropWatches: () => {
-      for (const watch of watches) {
-        watch.broken = true;
-        watch.wake?.();
-      }
-    },
-    compact: () => {
-      compacted = version;
-      history = [];
-      lists.clear();
-    },
-    snapshot: () => ({ version, objects: new Map(objects) }),
-    restore: (snapshot) => {
-      objects.clear();
-      for (const [name, object] of snapshot.objects) {
-        objects.set(name, object);
-      }
-      version = snapshot.version;
-      compacted = Math.min(compacted, version);
-      history = history.filter((step) => step.version <= version);
-      lists.clear();
-    },
-    bookmark: () => {
-      for (const watch of watches) {
-        say(watch, { type: 'BOOKMARK', object: { metadata: { resourceVersion: String(version) } } });
-      }
-    },
-    holdAnswers: () => {
-      gate ??= Promise.withResolvers<void>();
-    },
-    releaseAnswers: () => {
-      gate?.resolve();
-      gate = undefined;
-    },
+    dropWatches: () => dropWatches(model),
+    compact: () => compact(model),
+    snapshot: () => ({ version: model.version, objects: new Map(model.objects) }),
+    restore: (snapshot) => restore(model, snapshot),
+    bookmark: () => bookmark(model),
+    holdAnswers: () => model.answers.hold(),
+    releaseAnswers: () => model.answers.release(),
+    holdReads: () => model.reads.hold(),
+    releaseReads: () => model.reads.release(),
   };
 };
 
@@ -215,13 +262,14 @@ const readValue = (body: unknown): number => (body as { spec: { value: number } 
 
 async function* readWatch(
   watch: OpenWatch,
+  { reads, onClose }: { readonly reads: Gate; readonly onClose: () => void },
   signal: AbortSignal,
-  onClose: () => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const onAbort = (): void => watch.wake?.();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (;;) {
+      await reads.pass();
       signal.throwIfAborted();
       const lines = watch.lines.splice(0);
       if (lines.length > 0) {
