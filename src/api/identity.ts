@@ -13,7 +13,7 @@ export const MACHINE_UID_ANNOTATION = 'ovcp.dev/machine-uid';
 const OVCP_NAMESPACE = 'f0b8bf12-d697-5feb-924d-c96d52e602e2';
 
 const sha256 = (...parts: readonly string[]): string =>
-  createHash('sha256').update(parts.join('\n')).digest('hex');
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 
 /** RFC 9562 section 5.5: SHA-1 over namespace and name, version and variant set. */
 export const uuidV5 = (namespace: string, name: string): string => {

@@ -22,6 +22,13 @@ export type Value<Type> = Type extends readonly (infer Item)[]
 /** What parsing with the schema gives. */
 export type Output<Schema extends z.ZodType> = Value<z.output<Schema>>;
 
+/**
+ * Reads a value; defaults are filled in and fields nobody knows are dropped.
+ * @throws z.ZodError when it does not fit
+ */
+export const parseWith = <Schema extends z.ZodType>(schema: Schema, value: unknown): Output<Schema> =>
+  schema.parse(value) as Output<Schema>;
+
 interface ValidationMeta {
   readonly rule: string;
   readonly message: string;
