@@ -103,7 +103,7 @@ export const startDaemons = async (
 ): Promise<HostDaemons> => {
   prepareRun(files);
   const virtlogd = await ns.start('virtlogd', ['/usr/sbin/virtlogd'], log(files, 'virtlogd'));
-  const sshdArgv = ['/usr/sbin/sshd', '-D', '-e', '-f', join(files.dir, 'sshd_config')];
+  const sshdArgv = ['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/sshd_config'];
   const sshd = await ns.start('sshd', sshdArgv, log(files, 'sshd'));
   await waitForSocket(virtlogd, socketOutside(files, 'virtlogd-sock'), signal);
   return { virtlogd, sshd, libvirt: await startLibvirt(ns, files, layout, signal) };

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Name of the host account that is not root and may use libvirt by its group. */
@@ -9,6 +9,7 @@ const unprivilegedId = 64_900;
 export const hostMounts = [
   'run',
   'etc/libvirt',
+  'etc/ssh',
   'etc/passwd',
   'etc/group',
   'etc/hosts',
@@ -81,16 +82,15 @@ const qemuConf = [
 const sshdConfig = (files: HostFiles): string =>
   [
     `ListenAddress ${files.address}:22`,
-    `HostKey ${files.ssh.hostKey}`,
+    'HostKey /etc/ssh/ssh_host_ed25519_key',
     'PidFile none',
-    `AuthorizedKeysFile ${files.ssh.authorizedKeys}`,
+    // Below /etc, because the lab's own folder may be closed to accounts other than root.
+    'AuthorizedKeysFile /etc/ssh/authorized_keys',
     'PermitRootLogin prohibit-password',
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'UsePAM no',
     'UseDNS no',
-    // The lab's folder may be group writable or lie below one that is.
-    'StrictModes no',
     'PrintMotd no',
     'Subsystem sftp internal-sftp',
     '',
@@ -130,7 +130,10 @@ export const writeHostFiles = (files: HostFiles): void => {
   write(at('etc/hosts'), `127.0.0.1 localhost\n${files.address} ${files.name}\n`);
   write(at('etc/libvirt/libvirtd.conf'), libvirtdConf(files));
   write(at('etc/libvirt/qemu.conf'), qemuConf);
-  write(at('sshd_config'), sshdConfig(files));
+  write(at('etc/ssh/sshd_config'), sshdConfig(files));
+  write(at('etc/ssh/authorized_keys'), readFileSync(files.ssh.authorizedKeys, 'utf8'));
+  copyFileSync(files.ssh.hostKey, at('etc/ssh/ssh_host_ed25519_key'));
+  chmodSync(at('etc/ssh/ssh_host_ed25519_key'), 0o600);
 };
 
 /** Folders that daemons expect in an empty /run. */
