@@ -16,7 +16,7 @@ const serve = async () => {
     port: 0,
     liveProblems: () => problems.live,
     readyProblems: () => problems.ready,
-    metrics: metrics.render,
+    metrics: () => metrics.render(),
     log: silentLog,
   });
   open.push(health);
@@ -48,7 +48,7 @@ describe('health', () => {
       port,
       liveProblems: () => [],
       readyProblems: () => [],
-      metrics: createMetrics({ processMetrics: false }).render,
+      metrics: () => createMetrics({ processMetrics: false }).render(),
       log: silentLog,
     });
     await expect(second.listen()).rejects.toMatchObject({ kind: 'invalid' });
