@@ -166,7 +166,8 @@ const commit = <T extends KubeObject>(state: State<T>, listed: Listed<T>, listVe
   for (const key of state.table.keys()) {
     const known = state.table.versionAt(key);
     if (known !== undefined && !listed.has(key) && !survivors.has(key)) {
-      changes.push(bury(state, key, known));
+      // Gone by then at the latest; in a restored history the object's own version may be beyond the list's.
+      changes.push(bury(state, key, { uid: known.uid, resourceVersion: listVersion }));
     }
   }
   for (const [key, entry] of listed) {
