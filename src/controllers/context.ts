@@ -57,6 +57,8 @@ export interface ControllerContext {
   readonly secrets: Resource<Secret>;
   readonly fleet: Fleet;
   readonly clock: Clock;
+  /** UIDs of disks whose claim is being taken back by a write on its way: nobody may start on the cached claim. */
+  readonly releasing: Set<string>;
   /** Wraps effectful awaits; the crash sweep injects its own. */
   readonly effect: Effect;
 }

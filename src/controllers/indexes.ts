@@ -58,6 +58,7 @@ export const diskIndexes = {
 };
 
 export const imageIndexes = {
+  uid: (image: VirtualMachineImage) => [image.metadata.uid],
   namespace: (image: VirtualMachineImage) => [image.metadata.namespace],
   storagePool: (image: VirtualMachineImage) => [image.spec.storagePoolRef.name],
 };

@@ -1,6 +1,7 @@
 import type { Reason } from '../../api/reasons.ts';
 import type { VmStep } from '../../drivers/hypervisor/contract.ts';
 import type { Plan } from '../../runtime/pass.ts';
+import type { Health } from '../verdict.ts';
 
 /** One idempotent step of a machine's life. */
 export type MachineStep =
@@ -19,12 +20,6 @@ export type MachineStep =
   /** Asks the guest to shut down, and notes since when. */
   | { readonly kind: 'askShutdown' }
   | { readonly kind: 'drive'; readonly step: VmStep };
-
-/**
- * How the machine fares, for Ready and kstatus: `ok` as wished; `progress` on its way; `trouble` tried again or a
- * person must look; `invalid` only a change helps; `unknown` cannot be told.
- */
-export type Health = 'ok' | 'progress' | 'trouble' | 'invalid' | 'unknown';
 
 /** The plan of the pass, and why: one reason and one sentence for a person. */
 export interface Decision {

@@ -12,7 +12,7 @@ import { mayUse } from '../may-use.ts';
 import { attachmentOf, imageFileName, pathIn, placeOf } from '../places.ts';
 import { type CdromWorld, type DiskWorld, type Lack, lack, ok } from './world.ts';
 
-type Disks = Pick<ControllerContext, 'kinds' | 'clusterId'>;
+type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing'>;
 
 /** The bus is chosen once and kept: an upgrade must not change a guest's hardware. */
 const busOf = (vm: VirtualMachine, disk: MachineDisk): DiskBus => {
@@ -87,7 +87,8 @@ const shapeOf = (
   serial: diskSerial(object.metadata.uid),
   bus: busOf(vm, disk),
   attachment: attachmentOf(placeOf(context.clusterId, pool), object),
-  sizeBytes: bytesOf(object.status?.size ?? object.spec.size),
+  // The wish: a running machine grows the disk under itself; the status follows (an image may be larger than the spec).
+  sizeBytes: Math.max(bytesOf(object.spec.size), bytesOf(object.status?.size ?? '1')),
   bootOrder: disk.bootOrder,
 });
 
@@ -111,7 +112,8 @@ const presentState = (
     const why = ready?.status === 'False' && ready.reason !== 'Pending' ? `: ${ready.message}` : '.';
     return lacking('WaitingForDisk', `Disk ${name} is not there yet${why}`);
   }
-  const claimed = object.status.claim?.vmUid === vm.metadata.uid && object.status.claim.purpose === 'run';
+  const claimed =
+    object.status.claim?.vmUid === vm.metadata.uid && !context.releasing.has(object.metadata.uid);
   return { kind: 'ready', shape: shapeOf(context, vm, disk, object, pool), claimed };
 };
 

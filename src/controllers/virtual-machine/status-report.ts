@@ -1,4 +1,5 @@
 /** What the machine and its guest tell of themselves, for the status. Pure; values are bounded by the driver. */
+import { diskSerial } from '../../api/identity.ts';
 import type { VirtualMachineStatus } from '../../api/virtual-machine.ts';
 import type { PowerSeen, Sighting } from '../../drivers/hypervisor/contract.ts';
 import type { HardwareShape } from '../../drivers/hypervisor/shape.ts';
@@ -36,19 +37,28 @@ const networksOf = (world: VmWorld, sighting: Sighting): Networks =>
     };
   });
 
-const disksOf = (
-  world: VmWorld,
-  sighting: Sighting | undefined,
-): NonNullable<VirtualMachineStatus['disks']> => {
-  const there = new Set((sighting?.running ?? sighting?.next)?.disks.map(({ serial }) => serial));
-  return world.disks.map(({ name, diskName, diskUid, state }) => ({
+type Disks = NonNullable<VirtualMachineStatus['disks']>;
+
+/** Taken out of the list and still in the running machine: the disk is not free for others yet. */
+const leavingDisks = ({ vm }: VmWorld, there: ReadonlySet<string>): Disks =>
+  (vm.status?.disks ?? []).filter(
+    ({ name, diskUid }) =>
+      diskUid !== undefined &&
+      there.has(diskSerial(diskUid)) &&
+      !vm.spec.disks.some((disk) => disk.name === name),
+  );
+
+const disksOf = (world: VmWorld, sighting: Sighting | undefined): Disks => {
+  const there = new Set(sighting?.running?.disks.map(({ serial }) => serial));
+  const listed = world.disks.map(({ name, diskName, diskUid, state }) => ({
     name,
     diskName,
     ...(diskUid === undefined ? {} : { diskUid }),
     ...(state.kind === 'ready' ? { bus: state.shape.bus } : {}),
     // A disk that is only in the definition of a stopped machine is in nobody's use.
-    attached: state.kind === 'ready' && sighting?.running !== undefined && there.has(state.shape.serial),
+    attached: diskUid !== undefined && there.has(diskSerial(diskUid)),
   }));
+  return [...listed, ...leavingDisks(world, there)];
 };
 
 const hardwareOf = (world: VmWorld, seen: HardwareShape | undefined): VirtualMachineStatus['hardware'] => {

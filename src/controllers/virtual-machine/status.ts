@@ -1,56 +1,23 @@
 /** The status of a machine: recomputed as a whole from what is known, seen and decided. Pure. */
-import { type ConditionType, categoryOf, Reason } from '../../api/reasons.ts';
+import type { ConditionType, Reason } from '../../api/reasons.ts';
 import type { VirtualMachineStatus } from '../../api/virtual-machine.ts';
 import { compare } from '../../drivers/hypervisor/compare.ts';
 import type { Sighting } from '../../drivers/hypervisor/contract.ts';
 import { type ConditionInput, setConditions } from '../../runtime/conditions.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import type { Plan } from '../../runtime/pass.ts';
+import { kstatusOf, type Verdict, verdictOfFault } from '../verdict.ts';
 import { decide, desireFor, sightingOf, unseenHosts } from './decide.ts';
 import { capabilitiesOf, pendingOf, recordOf } from './decide-present.ts';
-import type { Health, MachineStep } from './decision.ts';
+import type { MachineStep } from './decision.ts';
 import { resourcesStatus } from './intent.ts';
 import { place } from './placement.ts';
 import { requestOf } from './request.ts';
 import { reportOf } from './status-report.ts';
 import type { Lack, VmSight, VmWorld } from './world.ts';
 
-/** How the machine fares, in one reason and one sentence; what Ready says. */
-export interface Verdict {
-  readonly health: Health;
-  readonly reason: Reason;
-  readonly message: string;
-}
-
-const reasonOfFault = (fault: Fault): Reason => {
-  if (fault.reason !== undefined && Object.hasOwn(Reason, fault.reason)) return fault.reason as Reason;
-  switch (fault.kind) {
-    case 'unreachable':
-      return 'HostUnreachable';
-    case 'busy':
-    case 'conflict':
-      return 'Updating';
-    case 'invalid':
-      return 'Invalid';
-    case 'denied':
-      return 'CredentialsRefused';
-    case 'unsupported':
-      return 'Unsupported';
-    case 'bug':
-      return 'InternalError';
-    default:
-      return fault.kind satisfies never;
-  }
-};
-
-const healthOfFault = (fault: Fault): Health => {
-  if (fault.kind === 'unreachable') return 'unknown';
-  return fault.kind === 'invalid' || fault.kind === 'unsupported' ? 'invalid' : 'trouble';
-};
-
 export const verdictOf = (world: VmWorld, seen: VmSight | undefined, fault: Fault | undefined): Verdict => {
-  if (fault !== undefined)
-    return { health: healthOfFault(fault), reason: reasonOfFault(fault), message: fault.message };
+  if (fault !== undefined) return verdictOfFault(fault);
   if (seen === undefined)
     return { health: 'unknown', reason: 'PowerStateUnknown', message: 'The machine could not be looked at.' };
   const { health, reason, message } = decide(world, seen);
@@ -63,28 +30,6 @@ const condition = (
   reason: Reason,
   message: string,
 ): ConditionInput => ({ type, status, reason, message });
-
-const readyOf = ({ health, reason, message }: Verdict): ConditionInput[] => {
-  const stalled =
-    health === 'invalid' || (health === 'trouble' && categoryOf(reason) === 'UnrecoverableError');
-  const busy = health !== 'ok' && !stalled && reason !== 'Paused';
-  const ready = health === 'ok' ? 'True' : health === 'unknown' ? 'Unknown' : 'False';
-  return [
-    condition('Ready', ready, reason, message),
-    condition(
-      'Reconciling',
-      busy ? 'True' : 'False',
-      busy ? reason : 'Reconciled',
-      busy ? message : 'Nothing is left to do.',
-    ),
-    condition(
-      'Stalled',
-      stalled ? 'True' : 'False',
-      stalled ? reason : 'NotStalled',
-      stalled ? message : 'Nothing keeps the operator from going on.',
-    ),
-  ];
-};
 
 const lacksCondition = (
   type: ConditionType,
@@ -264,7 +209,7 @@ export const statusOf = (
   const { pending, drifted } = differencesOf(world, seen, sighting);
   const observed = observedOf(world, plan, fault);
   const inputs: ConditionInput[] = [
-    ...readyOf(verdict),
+    ...kstatusOf(verdict),
     runningOf(world, sighting, verdict, blind),
     placedOf(world, verdict),
     ...devicesOf(world, seen),

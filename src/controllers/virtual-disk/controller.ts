@@ -1,0 +1,174 @@
+/** Wires the pass of one disk to its queue and to everything whose change matters to it. */
+import { API_VERSION } from '../../api/kind.ts';
+import { categoryOf } from '../../api/reasons.ts';
+import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
+import { type Controller, createController } from '../../runtime/controller.ts';
+import { statusEqual } from '../../runtime/equal.ts';
+import { Fault } from '../../runtime/fault.ts';
+import { createJobs, type Jobs } from '../../runtime/jobs.ts';
+import { createPass } from '../../runtime/pass.ts';
+import { priorities } from '../../runtime/queue.ts';
+import { FIELD_MANAGER } from '../context.ts';
+import type { ControllerDeps } from '../controller-deps.ts';
+import { besides, diskNameOf } from '../indexes.ts';
+import { claimOf, homeOf } from './claim.ts';
+import { decide } from './decide.ts';
+import type { DiskStep } from './decision.ts';
+import { type GatherDeps, gather } from './gather.ts';
+import { see } from './see.ts';
+import { statusOf } from './status.ts';
+import { take } from './take.ts';
+import type { DiskSight, DiskWorld } from './world.ts';
+
+export interface DiskController {
+  readonly controller: Controller<string>;
+  /** Copies in progress; closed with the operator. */
+  readonly jobs: Jobs<string, void>;
+}
+
+const troublesome = (reason: string): boolean =>
+  ['TransientError', 'InvalidConfiguration', 'UnrecoverableError'].includes(categoryOf(reason) ?? '');
+
+type Enqueue = (key: string, priority?: number) => void;
+
+const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
+  const { kinds } = context;
+  const wake = (index: string, value: string): void => {
+    for (const disk of kinds.disks.store.byIndex(index, value))
+      enqueue(`${disk.metadata.namespace}/${disk.metadata.name}`);
+  };
+  kinds.disks.store.subscribe(({ key, old, new: now }) => {
+    const from = (now ?? old)?.spec.source;
+    if (from?.type === 'Disk' && (now ?? old) !== undefined)
+      enqueue(besides((now ?? old) as NonNullable<typeof now>, from.diskRef.name));
+    wake('source', key);
+    if (now === undefined) return;
+    const same =
+      old?.metadata.uid === now.metadata.uid &&
+      old.metadata.generation === now.metadata.generation &&
+      old.metadata.deletionTimestamp === now.metadata.deletionTimestamp &&
+      statusEqual(
+        [old.metadata.annotations, old.metadata.finalizers],
+        [now.metadata.annotations, now.metadata.finalizers],
+      ) &&
+      old.status?.observedGeneration === now.status?.observedGeneration;
+    if (!same) enqueue(key, old === undefined ? priorities.resync : priorities.userChange);
+  });
+  kinds.machines.store.subscribe(({ old, new: now }) => {
+    const names = [now, old].flatMap(
+      (vm) => vm?.spec.disks.map((disk) => besides(vm, diskNameOf(vm.metadata.name, disk))) ?? [],
+    );
+    for (const key of new Set(names)) enqueue(key);
+  });
+  kinds.images.store.subscribe(({ key }) => wake('image', key));
+  kinds.storagePools.store.subscribe(({ key, old, new: now }) => {
+    // Free space changes all the time; only readiness and the spec matter here.
+    const ready = (pool: typeof now): unknown => pool?.status?.hosts?.map((host) => [host.name, host.ready]);
+    if (old?.metadata.generation !== now?.metadata.generation || !statusEqual(ready(old), ready(now)))
+      wake('storagePool', key);
+  });
+  kinds.hosts.store.subscribe(({ key, old, new: now }) => {
+    if (old?.spec.declaredDown?.reason !== now?.spec.declaredDown?.reason) wake('host', key);
+  });
+};
+
+/**
+ * The claim is computed once more in the very turn in which it is sent: a machine that was switched on meanwhile keeps
+ * it, and one that reads the cache while the release is on its way sees `releasing`.
+ */
+const write = async (
+  gathering: GatherDeps,
+  world: DiskWorld,
+  seen: DiskSight | undefined,
+  status: VirtualDiskStatus,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { context } = gathering;
+  const { namespace, name, uid } = world.disk.metadata;
+  const fresh = gather(gathering, `${namespace}/${name}`);
+  const letsGo =
+    world.disk.status?.claim !== undefined && status.claim?.vmUid !== world.disk.status.claim.vmUid;
+  if (letsGo && (fresh === undefined || claimOf(fresh, seen, homeOf(fresh))?.vmUid !== status.claim?.vmUid)) {
+    throw new Fault('conflict', 'The machines of the disk changed meanwhile.');
+  }
+  if (letsGo) context.releasing.add(uid);
+  const resourceVersion = (fresh ?? world).disk.metadata.resourceVersion;
+  await context.kinds.disks.resource.applyStatus(
+    {
+      apiVersion: API_VERSION,
+      kind: 'VirtualDisk',
+      metadata: { namespace, name, uid, resourceVersion },
+      status,
+    },
+    { fieldManager: FIELD_MANAGER, force: true },
+    signal,
+  );
+  // After a write whose end is unknown it stays, until a later one succeeds.
+  context.releasing.delete(uid);
+};
+
+export const createDiskController = (deps: ControllerDeps): DiskController => {
+  const { context, events, metrics, log, random, concurrency } = deps;
+  const name = 'virtualdisk';
+  const keysByUid = (uid: string): readonly string[] =>
+    context.kinds.disks.store
+      .byIndex('uid', uid)
+      .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+  const jobs = createJobs<string, void>({
+    perGroupLimit: 2,
+    totalLimit: 32,
+    clock: context.clock,
+    log,
+    onChange: (uid) => {
+      for (const key of keysByUid(uid)) controller.enqueue(key);
+    },
+  });
+  const gathering: GatherDeps = { context, jobs };
+  const sights = new WeakMap<DiskWorld, DiskSight>();
+  const pass = createPass<string, DiskWorld, DiskSight, DiskStep, VirtualDiskStatus>(
+    {
+      gather: (key) => gather(gathering, key),
+      see: (world, signal) => see(context, world, signal),
+      plan: (world, seen) => decide(world, seen).plan,
+      take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
+      statusOf: (world, seen, plan, fault, nowMs) => {
+        if (seen !== undefined) sights.set(world, seen);
+        return statusOf(world, seen, plan, fault, nowMs);
+      },
+      current: ({ disk }) => disk.status,
+      write: (world, status, signal) => write(gathering, world, sights.get(world), status, signal),
+      observe: ({ world, before, after }) => {
+        const was = before?.conditions?.find(({ type }) => type === 'Ready');
+        const is = after?.conditions?.find(({ type }) => type === 'Ready');
+        const { namespace, name: diskName, uid } = world.disk.metadata;
+        const regarding = { apiVersion: API_VERSION, kind: 'VirtualDisk', namespace, name: diskName, uid };
+        if (
+          is !== undefined &&
+          is.status === 'False' &&
+          is.reason !== was?.reason &&
+          troublesome(is.reason)
+        ) {
+          events.emit(regarding, {
+            type: 'Warning',
+            reason: is.reason,
+            action: 'Reconciling',
+            note: is.message,
+          });
+        }
+      },
+    },
+    { clock: context.clock, effect: context.effect },
+  );
+  const controller: Controller<string> = createController<string>({
+    name,
+    concurrency,
+    reconcile: pass,
+    clock: context.clock,
+    random,
+    log,
+    metrics: metrics.controller(name, concurrency),
+  });
+  metrics.observe(name, controller);
+  follow(deps, (key, priority) => controller.enqueue(key, priority));
+  return { controller, jobs };
+};

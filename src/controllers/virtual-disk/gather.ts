@@ -1,0 +1,226 @@
+/** The world of one disk, from stores alone. */
+import { diskSerial, diskVolumeName, domainName, PAUSED_ANNOTATION, vmUuid } from '../../api/identity.ts';
+import { bytesOf } from '../../api/quantity.ts';
+import type { StoragePool } from '../../api/storage-pool.ts';
+import type { VirtualDisk } from '../../api/virtual-disk.ts';
+import type { VirtualMachine } from '../../api/virtual-machine.ts';
+import type { Jobs } from '../../runtime/jobs.ts';
+import type { ControllerContext } from '../context.ts';
+import { besides, diskNameOf } from '../indexes.ts';
+import { mayUse } from '../may-use.ts';
+import { imageFileName, isLinked, placeOf } from '../places.ts';
+import type { DiskWorld, HostWorld, Lack, SourceWorld, UserWorld } from './world.ts';
+
+export interface GatherDeps {
+  readonly context: ControllerContext;
+  readonly jobs: Jobs<string, void>;
+}
+
+const keyOf = (disk: VirtualDisk): string => `${disk.metadata.namespace}/${disk.metadata.name}`;
+
+/** Off, its status current enough to say so, and the disk in nobody's hands. */
+const hasReleased = (vm: VirtualMachine, disk: VirtualDisk): boolean => {
+  const { status } = vm;
+  if (status?.powerState === undefined) return false;
+  const serial = diskSerial(disk.metadata.uid);
+  const entry = status.disks?.find((it) => it.diskUid !== undefined && diskSerial(it.diskUid) === serial);
+  const named = vm.spec.disks.some((it) => diskNameOf(vm.metadata.name, it) === disk.metadata.name);
+  return (status.powerState === 'PoweredOff' || !named) && entry?.attached !== true;
+};
+
+const userOf = (vm: VirtualMachine, disk: VirtualDisk): UserWorld => {
+  const named = vm.spec.disks.some((it) => diskNameOf(vm.metadata.name, it) === disk.metadata.name);
+  const power = vm.status?.powerState;
+  return {
+    uid: vm.metadata.uid,
+    name: vm.metadata.name,
+    createdMs: Date.parse(vm.metadata.creationTimestamp),
+    host: vm.status?.host,
+    deleting: vm.metadata.deletionTimestamp !== undefined,
+    wantsToRun:
+      named && (vm.spec.powerState === 'PoweredOn' || (power !== undefined && power !== 'PoweredOff')),
+    released: hasReleased(vm, disk),
+  };
+};
+
+/** Machines that name the disk, and the one that holds it although it names it no more. */
+const usersOf = (context: ControllerContext, disk: VirtualDisk): readonly UserWorld[] => {
+  const { store } = context.kinds.machines;
+  const naming = store.byIndex('disk', keyOf(disk));
+  const holder = disk.status?.claim?.vmUid;
+  const former = holder === undefined ? [] : store.byIndex('uid', holder);
+  return [...new Set([...naming, ...former])].map((vm) => userOf(vm, disk));
+};
+
+const poolLackOf = (
+  context: ControllerContext,
+  disk: VirtualDisk,
+  pool: StoragePool | undefined,
+): Lack | undefined => {
+  const { name } = disk.spec.storagePoolRef;
+  const bound = disk.status?.volume !== undefined;
+  if (
+    pool === undefined ||
+    (!bound && !mayUse(context, disk.metadata.namespace, pool.spec.allowedNamespaces))
+  ) {
+    return {
+      reason: 'StoragePoolNotFound',
+      message: `StoragePool ${name} does not exist, or this namespace may not use it.`,
+    };
+  }
+  return bound || pool.spec.roles.includes('Disks')
+    ? undefined
+    : { reason: 'StorageRoleMissing', message: `StoragePool ${name} does not take disks.` };
+};
+
+const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): readonly HostWorld[] =>
+  (pool?.spec.hostPoolRefs ?? [])
+    .flatMap((ref) =>
+      context.kinds.hosts.store.byIndex('hostPool', ref.name).map((host): HostWorld => {
+        const seen = context.fleet.session(ref.name)?.hosts().get(host.spec.hostName);
+        const ready = pool?.status?.hosts?.some((it) => it.name === host.metadata.name && it.ready) ?? false;
+        return {
+          name: host.metadata.name,
+          id: host.spec.hostName,
+          pool: ref.name,
+          usable: seen?.kind === 'reachable' && ready,
+          declaredDown: host.spec.declaredDown?.reason,
+        };
+      }),
+    )
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+const lacking = (reason: Lack['reason'], message: string): SourceWorld => ({
+  kind: 'lack',
+  lack: { reason, message },
+});
+
+const imageSource = (context: ControllerContext, disk: VirtualDisk, name: string): SourceWorld => {
+  const image = context.kinds.images.store.get(besides(disk, name));
+  if (image === undefined)
+    return lacking('ImageNotFound', `VirtualMachineImage ${name} does not exist in this namespace.`);
+  if (image.spec.format === 'iso')
+    return lacking('ImageFormatUnsuitable', `Image ${name} is an ISO image: a disk cannot be made from it.`);
+  if (image.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
+    return lacking(
+      'ImageFormatUnsuitable',
+      `Image ${name} is in StoragePool ${image.spec.storagePoolRef.name}: a disk is made in the pool of its image.`,
+    );
+  }
+  const stalled = image.status?.conditions?.find(
+    ({ type, status }) => type === 'Stalled' && status === 'True',
+  );
+  const copies = (image.status?.copies ?? []).filter(({ state }) => state === 'Ready');
+  if (copies.length === 0 && stalled !== undefined)
+    return lacking('WaitingForImage', `Image ${name} cannot be used: ${stalled.message}`);
+  return {
+    kind: 'image',
+    uid: image.metadata.uid,
+    name,
+    digest: image.status?.digest,
+    file: imageFileName(image.metadata.uid, image.spec.format),
+    virtualSizeBytes: bytesOf(image.status?.virtualSize ?? '0'),
+    linked: isLinked(disk),
+    readyOn: copies.map(({ host }) => host),
+  };
+};
+
+const diskSource = (context: ControllerContext, disk: VirtualDisk, name: string): SourceWorld => {
+  const from = context.kinds.disks.store.get(besides(disk, name));
+  if (from === undefined)
+    return lacking('DiskNotFound', `VirtualDisk ${name} does not exist in this namespace.`);
+  if (from.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
+    return lacking(
+      'Invalid',
+      `VirtualDisk ${name} is in another StoragePool: a copy is made in the pool of its source.`,
+    );
+  }
+  if (from.status?.volume === undefined)
+    return lacking('WaitingForDisk', `VirtualDisk ${name} is not there yet.`);
+  return {
+    kind: 'disk',
+    name,
+    volume: from.status.volume.name,
+    sizeBytes: bytesOf(from.status.size ?? from.spec.size),
+    host: from.status.host,
+    inUseBy: from.status.claim?.vmName,
+  };
+};
+
+const sourceOf = (context: ControllerContext, disk: VirtualDisk): SourceWorld => {
+  const { source } = disk.spec;
+  // Made is made: what becomes of the source later is no matter.
+  if (disk.status?.volume !== undefined) return { kind: 'blank' };
+  switch (source.type) {
+    case 'Blank':
+      return { kind: 'blank' };
+    case 'Image':
+      return imageSource(context, disk, source.imageRef.name);
+    case 'Disk':
+      return diskSource(context, disk, source.diskRef.name);
+    default:
+      return source satisfies never;
+  }
+};
+
+const ghostOf = (
+  context: ControllerContext,
+  disk: VirtualDisk,
+  users: readonly UserWorld[],
+): DiskWorld['ghost'] => {
+  const claim = disk.status?.claim;
+  if (claim?.vmUid === undefined || claim.vmName === undefined) return undefined;
+  const holder = users.find(({ uid }) => uid === claim.vmUid);
+  if (holder !== undefined && !holder.deleting) return undefined;
+  const { clusterId } = context;
+  const { namespace } = disk.metadata;
+  const { vmUid: uid, vmName: name } = claim;
+  const identity = {
+    clusterId,
+    uid,
+    uuid: vmUuid(clusterId, uid),
+    namespace,
+    name,
+    domainName: domainName(namespace, name, uid),
+  };
+  return { identity, host: claim.host };
+};
+
+/** Disks whose copy from this one has not finished: it must neither go nor be written to meanwhile. */
+const copiedBy = (context: ControllerContext, disk: VirtualDisk): readonly string[] =>
+  context.kinds.disks.store
+    .byIndex('source', keyOf(disk))
+    .filter((it) => it.status?.volume === undefined && it.metadata.deletionTimestamp === undefined)
+    .map(({ metadata }) => metadata.name);
+
+const orphanedImage = (context: ControllerContext, disk: VirtualDisk): string | undefined => {
+  const uid = disk.status?.image?.uid;
+  if (uid === undefined || !isLinked(disk)) return undefined;
+  const [image] = context.kinds.images.store.byIndex('uid', uid);
+  return image === undefined || image.metadata.deletionTimestamp !== undefined
+    ? imageFileName(uid, 'qcow2')
+    : undefined;
+};
+
+export const gather = ({ context, jobs }: GatherDeps, key: string): DiskWorld | undefined => {
+  const disk = context.kinds.disks.store.get(key);
+  if (disk === undefined) return undefined;
+  const pool = context.kinds.storagePools.store.get(disk.spec.storagePoolRef.name);
+  const users = usersOf(context, disk);
+  return {
+    clusterId: context.clusterId,
+    disk,
+    volume: diskVolumeName(disk.metadata.uid, disk.spec.format),
+    pausedBy: disk.metadata.annotations?.[PAUSED_ANNOTATION],
+    place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
+    poolLack: poolLackOf(context, disk, pool),
+    shared: pool?.spec.topology === 'Shared',
+    hosts: hostsOf(context, pool),
+    users,
+    ghost: ghostOf(context, disk, users),
+    source: sourceOf(context, disk),
+    copiedBy: copiedBy(context, disk),
+    orphanedImage: orphanedImage(context, disk),
+    job: jobs.get(disk.metadata.uid),
+  };
+};

@@ -1,0 +1,66 @@
+/** What lies on the hosts that matter for a disk. Never mutates. */
+import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
+import { Fault } from '../../runtime/fault.ts';
+import type { ControllerContext } from '../context.ts';
+import { homeOf } from './claim.ts';
+import type { DiskSight, DiskWorld, HostWorld } from './world.ts';
+
+/** The bound host; on deletion of a disk that names none, every host that could have it. */
+const hostsToAsk = (world: DiskWorld): readonly HostWorld[] => {
+  const home = homeOf(world);
+  const deleting = world.disk.metadata.deletionTimestamp !== undefined;
+  if (home !== undefined && (!deleting || world.disk.status?.host !== undefined || world.shared)) {
+    return world.hosts.filter(({ name }) => name === home);
+  }
+  return deleting ? world.hosts : [];
+};
+
+/** Until every host was tried once nothing can be told: a start of the operator writes no status. */
+const awaitConnections = ({ fleet }: ControllerContext, hosts: readonly HostWorld[]): void => {
+  const untried = hosts.find(
+    ({ pool, id, declaredDown }) =>
+      declaredDown === undefined && fleet.session(pool)?.hosts().has(id) !== true,
+  );
+  if (untried !== undefined)
+    throw new Fault('busy', `${untried.name} is being connected.`, { reason: 'Connecting' });
+};
+
+const lookForGhost = async (
+  context: ControllerContext,
+  world: DiskWorld,
+  signal: AbortSignal,
+): Promise<VmSeen | undefined> => {
+  if (world.ghost === undefined) return undefined;
+  const { identity, host } = world.ghost;
+  const at = world.hosts.find(({ name }) => name === host);
+  const session = at && context.fleet.session(at.pool);
+  if (at?.declaredDown !== undefined) return { sightings: [], unseen: [], namesakes: [] };
+  return session?.pool.see(identity, at?.id, signal);
+};
+
+export const see = async (
+  context: ControllerContext,
+  world: DiskWorld,
+  signal: AbortSignal,
+): Promise<DiskSight> => {
+  const { place } = world;
+  const asked = hostsToAsk(world).filter(({ declaredDown }) => declaredDown === undefined);
+  awaitConnections(context, asked);
+  const ghost = await lookForGhost(context, world, signal);
+  if (place === undefined) return { volumes: [], unseen: [], ghost };
+  const usable = asked.filter(({ usable }) => usable);
+  const volumes = await Promise.all(
+    usable.flatMap(({ name, id, pool }) => {
+      const session = context.fleet.session(pool);
+      return session === undefined
+        ? []
+        : [
+            session.pool
+              .hostStorage(id)
+              .see(place, world.volume, signal)
+              .then((sight) => ({ host: name, sight })),
+          ];
+    }),
+  );
+  return { volumes, unseen: asked.filter((host) => !host.usable).map(({ name }) => name), ghost };
+};

@@ -1,0 +1,97 @@
+/** The status of a disk, recomputed as a whole. Pure. */
+
+import { formatQuantity } from '../../api/quantity.ts';
+import { categoryOf, Reason } from '../../api/reasons.ts';
+import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
+import { type ConditionInput, setConditions } from '../../runtime/conditions.ts';
+import type { Fault } from '../../runtime/fault.ts';
+import type { Plan } from '../../runtime/pass.ts';
+import { kstatusOf, verdictOfFault } from '../verdict.ts';
+import { claimOf, homeOf } from './claim.ts';
+import { decide, volumeAt } from './decide.ts';
+import type { DiskStep } from './decision.ts';
+import type { DiskSight, DiskWorld } from './world.ts';
+
+const recordOf = (world: DiskWorld, seen: DiskSight | undefined): Partial<VirtualDiskStatus> => {
+  const { disk, place, source, shared } = world;
+  const { host, volume, size, allocated, image } = disk.status ?? {};
+  const home = homeOf(world);
+  const found = volumeAt(seen, home);
+  const former: Partial<VirtualDiskStatus> = {
+    ...(host === undefined ? {} : { host }),
+    ...(volume === undefined ? {} : { volume }),
+    ...(size === undefined ? {} : { size }),
+    ...(allocated === undefined ? {} : { allocated }),
+    ...(image === undefined ? {} : { image }),
+  };
+  if (found === undefined || !found.complete || place === undefined || home === undefined) return former;
+  return {
+    ...former,
+    ...(shared ? {} : { host: home }),
+    volume: { pool: place.poolUid, name: world.volume, format: disk.spec.format },
+    size: formatQuantity(found.sizeBytes),
+    ...(source.kind === 'image'
+      ? {
+          image: {
+            uid: source.uid,
+            name: source.name,
+            ...(source.digest === undefined ? {} : { digest: source.digest }),
+          },
+        }
+      : {}),
+  };
+};
+
+export const statusOf = (
+  world: DiskWorld,
+  seen: DiskSight | undefined,
+  _plan: Plan<DiskStep> | undefined,
+  fault: Fault | undefined,
+  nowMs: number,
+): VirtualDiskStatus => {
+  const { disk } = world;
+  const verdict =
+    fault !== undefined
+      ? verdictOfFault(fault)
+      : seen === undefined
+        ? {
+            health: 'unknown' as const,
+            reason: Reason.StorageNotReady,
+            message: 'The disk could not be looked at.',
+          }
+        : decide(world, seen);
+  const record = recordOf(world, seen);
+  // Nobody is told yes before the disk is there; a claim once given stays until it is known to be let go of.
+  const claim =
+    record.volume === undefined || !mayGrant(verdict.reason)
+      ? disk.status?.claim
+      : claimOf(world, seen, homeOf(world));
+  const deleting: ConditionInput[] =
+    disk.metadata.deletionTimestamp === undefined
+      ? []
+      : [{ type: 'Deleting', status: 'True', reason: verdict.reason, message: verdict.message }];
+  const paused: ConditionInput[] =
+    world.pausedBy === undefined
+      ? []
+      : [{ type: 'Paused', status: 'True', reason: 'Paused', message: `Paused: ${world.pausedBy}.` }];
+  const stamp = { generation: disk.metadata.generation, nowMs };
+  return {
+    ...record,
+    ...(claim === undefined ? {} : { claim }),
+    observedGeneration: disk.metadata.generation,
+    conditions: [
+      ...setConditions(disk.status?.conditions ?? [], [...kstatusOf(verdict), ...deleting, ...paused], stamp),
+    ],
+  };
+};
+
+/** A claim changes hands only in good order: never while the disk cannot be seen or is in trouble. */
+const mayGrant = (reason: string): boolean => {
+  const category = categoryOf(reason);
+  return (
+    category === 'Healthy' ||
+    reason === 'Deleting' ||
+    reason === 'WaitingForDetach' ||
+    reason === 'WaitingForDependents'
+  );
+};

@@ -1,0 +1,120 @@
+/** One step of a disk's life, at the API server, on a host, or handed to the jobs room. */
+import { FINALIZER } from '../../api/identity.ts';
+import type { HostStorage, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
+import { Fault } from '../../runtime/fault.ts';
+import { addFinalizerPatch, removeFinalizerPatch } from '../../runtime/finalizer.ts';
+import type { Taken } from '../../runtime/pass.ts';
+import { FIELD_MANAGER } from '../context.ts';
+import { pathIn } from '../places.ts';
+import type { DiskStep } from './decision.ts';
+import type { GatherDeps } from './gather.ts';
+import type { DiskSight, DiskWorld } from './world.ts';
+
+type Ended = Taken<DiskSight>;
+
+interface At {
+  readonly storage: HostStorage;
+  readonly place: StoragePlace;
+}
+
+const at = ({ context }: GatherDeps, world: DiskWorld, host: string): At => {
+  const it = world.hosts.find(({ name }) => name === host);
+  const session = it && context.fleet.session(it.pool);
+  if (it === undefined || session === undefined || world.place === undefined) {
+    throw new Fault('unreachable', `${host} is not connected.`, { reason: 'HostUnreachable' });
+  }
+  return { storage: session.pool.hostStorage(it.id), place: world.place };
+};
+
+const look = async (
+  deps: GatherDeps,
+  world: DiskWorld,
+  seen: DiskSight,
+  host: string,
+  signal: AbortSignal,
+): Promise<Ended> => {
+  const { storage, place } = at(deps, world, host);
+  const sight = await storage.see(place, world.volume, signal);
+  const others = seen.volumes.filter((it) => it.host !== host);
+  return { kind: 'done', seen: { ...seen, volumes: [...others, { host, sight }] } };
+};
+
+const finalize = async (
+  deps: GatherDeps,
+  world: DiskWorld,
+  change: 'add' | 'remove',
+  signal: AbortSignal,
+): Promise<Ended> => {
+  const { metadata } = world.disk;
+  const patch = (change === 'add' ? addFinalizerPatch : removeFinalizerPatch)(metadata, FINALIZER);
+  if (patch !== undefined) {
+    const name = { namespace: metadata.namespace, name: metadata.name };
+    await deps.context.effect(`${change} finalizer`, () =>
+      deps.context.kinds.disks.resource.patchJson(name, patch, { fieldManager: FIELD_MANAGER }, signal),
+    );
+  }
+  return change === 'add' ? { kind: 'wrote' } : { kind: 'gone' };
+};
+
+/** Asked of the host itself: what a volume stands on is proved by its backing path, not by our records. */
+const dropImage = async (
+  deps: GatherDeps,
+  world: DiskWorld,
+  seen: DiskSight,
+  step: Extract<DiskStep, { kind: 'dropImage' }>,
+  signal: AbortSignal,
+): Promise<Ended> => {
+  const { storage, place } = at(deps, world, step.host);
+  const path = pathIn(place, step.file);
+  const volumes = await storage.list(place, signal);
+  if (!volumes.some(({ backingPath }) => backingPath === path)) {
+    await deps.context.effect('delete image', () =>
+      storage.take(place, { kind: 'delete', volume: step.file }, signal),
+    );
+  }
+  return finalize(deps, world, 'remove', signal).then((ended) =>
+    ended.kind === 'gone' ? ended : { kind: 'done', seen },
+  );
+};
+
+const copy = (deps: GatherDeps, world: DiskWorld, step: Extract<DiskStep, { kind: 'copy' }>): Ended => {
+  const { storage, place } = at(deps, world, step.host);
+  const { uid } = world.disk.metadata;
+  deps.jobs.forget(uid);
+  deps.jobs.start(uid, step.host, (progress, signal) =>
+    deps.context.effect('copy volume', () => storage.work(place, step.work, progress, signal)),
+  );
+  return { kind: 'started' };
+};
+
+export const take = async (
+  deps: GatherDeps,
+  world: DiskWorld,
+  seen: DiskSight,
+  step: DiskStep,
+  signal: AbortSignal,
+): Promise<Ended> => {
+  switch (step.kind) {
+    case 'addFinalizer':
+      return finalize(deps, world, 'add', signal);
+    case 'removeFinalizer':
+      return finalize(deps, world, 'remove', signal);
+    case 'store': {
+      const { storage, place } = at(deps, world, step.host);
+      await deps.context.effect(`store ${step.step.kind}`, () => storage.take(place, step.step, signal));
+      return look(deps, world, seen, step.host, signal);
+    }
+    case 'copy':
+      return copy(deps, world, step);
+    case 'failCopy': {
+      const { uid } = world.disk.metadata;
+      const state = deps.jobs.get(uid);
+      deps.jobs.forget(uid);
+      throw state?.kind === 'failed' ? state.fault : new Fault('busy', 'The copy ended.');
+    }
+    case 'dropImage':
+      return dropImage(deps, world, seen, step, signal);
+    default:
+      return step satisfies never;
+  }
+};

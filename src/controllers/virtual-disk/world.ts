@@ -1,0 +1,87 @@
+/** Everything a pass over one disk knows before it looks at hosts. Plain data, gathered from stores alone. */
+import type { Reason } from '../../api/reasons.ts';
+import type { VirtualDisk } from '../../api/virtual-disk.ts';
+import type { HostId, VmIdentity, VmSeen } from '../../drivers/hypervisor/contract.ts';
+import type { StoragePlace, VolumeSight } from '../../drivers/hypervisor/host-storage.ts';
+import type { JobState } from '../../runtime/jobs.ts';
+
+export interface Lack {
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+/** A machine that names the disk. */
+export interface UserWorld {
+  readonly uid: string;
+  readonly name: string;
+  readonly createdMs: number;
+  /** Host object of its intent. */
+  readonly host?: string | undefined;
+  readonly deleting: boolean;
+  /** It shall run, or ran when last looked at. */
+  readonly wantsToRun: boolean;
+  /** Its status, which is not lost, says that it neither runs nor holds the disk. */
+  readonly released: boolean;
+}
+
+/** A host that reaches the pool. `usable`: reachable, and the pool is ready there. */
+export interface HostWorld {
+  readonly name: string;
+  readonly id: HostId;
+  readonly pool: string;
+  readonly usable: boolean;
+  readonly declaredDown?: string | undefined;
+}
+
+/** What the disk is made from, resolved. */
+export type SourceWorld =
+  | { readonly kind: 'blank' }
+  | {
+      readonly kind: 'image';
+      readonly uid: string;
+      readonly name: string;
+      readonly digest?: string | undefined;
+      readonly file: string;
+      readonly virtualSizeBytes: number;
+      readonly linked: boolean;
+      /** Host objects with a complete copy; undefined: a shared pool has it. */
+      readonly readyOn: readonly (string | undefined)[];
+    }
+  | {
+      readonly kind: 'disk';
+      readonly name: string;
+      readonly volume: string;
+      readonly sizeBytes: number;
+      readonly host?: string | undefined;
+      readonly inUseBy?: string | undefined;
+    }
+  | { readonly kind: 'lack'; readonly lack: Lack };
+
+export interface DiskWorld {
+  readonly clusterId: string;
+  readonly disk: VirtualDisk;
+  readonly volume: string;
+  readonly pausedBy?: string | undefined;
+  /** Undefined place: the StoragePool is not there (any more). */
+  readonly place?: StoragePlace | undefined;
+  readonly poolLack?: Lack | undefined;
+  readonly shared: boolean;
+  readonly hosts: readonly HostWorld[];
+  readonly users: readonly UserWorld[];
+  /** The machine the claim names is gone or going: it is looked for on hosts before the claim is let go. */
+  readonly ghost?: { readonly identity: VmIdentity; readonly host?: string | undefined } | undefined;
+  readonly source: SourceWorld;
+  /** Disks that are still being copied from this one. */
+  readonly copiedBy: readonly string[];
+  /** Linked to an image whose object is gone or going: its file goes with the last clone. */
+  readonly orphanedImage?: string | undefined;
+  readonly job?: JobState<void> | undefined;
+}
+
+export interface DiskSight {
+  /** Host object name → what lies there. Only hosts that matter were asked. */
+  readonly volumes: readonly { readonly host: string; readonly sight: VolumeSight }[];
+  /** Hosts that may hold the volume and could not be asked. */
+  readonly unseen: readonly string[];
+  readonly ghost?: VmSeen | undefined;
+}
