@@ -36,8 +36,10 @@ export type ControlPlane = {
   url: string;
   caPath: string;
   auditLogPath: string;
-  /** Pids of what runs now. */
-  pids(): number[];
+  /** Path of kubectl. */
+  kubectlPath: string;
+  /** What runs now, in the order in which it was started. */
+  processes(): { name: string; pid: number }[];
   /** Runs kubectl as the administrator; never throws for a non-zero code. */
   kubectl(args: readonly string[], options?: { stdin?: string; kubeconfig?: string }): Promise<RunResult>;
   /** Like `kubectl`, but throws with standard error when the code is not 0; returns standard output. */
@@ -154,7 +156,10 @@ const serve = async (plan: ServerPlan, options: ControlPlaneOptions, signal?: Ab
       await api?.exited;
     },
     stopAll,
-    pids: () => [etcd, api, manager].flatMap((daemon) => (daemon?.running() === true ? [daemon.pid] : [])),
+    processes: () =>
+      [etcd, api, manager].flatMap((daemon) =>
+        daemon?.running() === true ? [{ name: daemon.name, pid: daemon.pid }] : [],
+      ),
   };
 };
 
@@ -181,7 +186,8 @@ export const startControlPlane = async (
     url: apiUrl(plan),
     caPath: plan.authority.caPath,
     auditLogPath: auditLogPath(plan),
-    pids: servers.pids,
+    kubectlPath: plan.binaries.kubectl,
+    processes: servers.processes,
     kubectl,
     mustKubectl: async (args, kubectlOptions) => {
       const result = await kubectl(args, kubectlOptions);

@@ -46,6 +46,8 @@ export type KvmHost = {
   daemons: DaemonLayout;
   /** The machine's own address on the lab's bridge: servers for hosts and guests listen there. */
   gateway: string;
+  /** Name of the lab's bridge on the machine. */
+  bridge: string;
   /** libvirt's UNIX socket as seen from outside. */
   socketPath: string;
   /** Connection URIs as a HostPool takes them; `tls` is undefined with split daemons (virtproxyd would serve it). */
@@ -247,6 +249,7 @@ const startHost = async (
     hostUuid: files.hostUuid,
     daemons: layout,
     gateway: lab.network.gateway,
+    bridge: lab.network.bridge,
     socketPath,
     uris,
     virshUris: virshUrisOf(uris, files.dir, credentials),

@@ -82,9 +82,14 @@ export type DaemonOptions = {
   detached?: boolean;
 };
 
+/** prctl(2), PR_SET_PDEATHSIG: a test run that is killed takes its servers with it. */
+const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
+
 /** Starts a process whose output goes to `logPath` (appended). Throws when it cannot be started at all. */
 export const startDaemon = async (options: DaemonOptions): Promise<Daemon> => {
-  const [program, args] = programOf(options.argv);
+  const [program, args] = programOf(
+    options.detached === true ? options.argv : [...dieWithParent, ...options.argv],
+  );
   const log = openSync(options.logPath, 'a');
   let child: ChildProcess;
   try {

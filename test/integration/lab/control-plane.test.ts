@@ -67,7 +67,7 @@ describe('the control plane of the lab', () => {
   });
 
   afterAll(async () => {
-    const pids = plane.pids();
+    const pids = plane.processes().map(({ pid }) => pid);
     await plane.stop();
     expect(pids.filter(pidAlive)).toEqual([]);
     await rm(dir, { recursive: true, force: true });

@@ -1,0 +1,177 @@
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { ensureControlPlaneBinaries } from './control-plane-binaries.ts';
+import { ensureGuestImage, type GuestImage } from './guest-image.ts';
+import { type KvmHost, startKvmHosts } from './kvm-host.ts';
+import { isRunning, type LabState, readState, recordProcess, stopRecorded, writeState } from './lab-state.ts';
+import { credentialsSecret, hostPoolManifest, listOf } from './manifests.ts';
+import { installOperator, repositoryRoot, startOperator } from './operator.ts';
+import { ensureDebianPackages, guestImagePackages, kvmHostPackages } from './packages.ts';
+import { freePorts } from './ports.ts';
+import { run, startDaemon, waitUntil } from './process.ts';
+
+type Say = (line: string) => void;
+
+/** Default folder of `make lab`. */
+export const defaultLabDir = join(repositoryRoot, '.lab');
+
+export type Lab = {
+  plane: ControlPlane;
+  hosts: KvmHost[];
+  image: GuestImage;
+  /** Where hosts and operator fetch the guest image from. */
+  imageUrl: string;
+  state: LabState;
+};
+
+const serveImage = async (dir: string, host: KvmHost, image: GuestImage) => {
+  const folder = join(dir, 'www');
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(image.qcow2Path, join(folder, 'guest.qcow2'));
+  writeFileSync(join(folder, 'guest.qcow2.sha256'), `${image.sha256.qcow2}  guest.qcow2\n`);
+  const [port = 0] = await freePorts(1, host.gateway);
+  const script = join(dirname(fileURLToPath(import.meta.url)), 'http-server.ts');
+  const daemon = await startDaemon({
+    name: 'http-server',
+    argv: [process.execPath, script, '--host', host.gateway, '--port', `${port}`, '--dir', folder],
+    logPath: join(dir, 'http-server.log'),
+    detached: true,
+  });
+  const url = `http://${host.gateway}:${port}/guest.qcow2`;
+  const served = async (): Promise<boolean> => {
+    try {
+      return (await fetch(`${url}.sha256`)).ok;
+    } catch {
+      return false;
+    }
+  };
+  await waitUntil('the HTTP server', served, { limitMs: 20_000, alive: [daemon] });
+  return { url, pid: daemon.pid };
+};
+
+/** Shell assignments and, as comments, what a person does with them. */
+const envFile = (dir: string, lab: Lab): string => {
+  const { plane, hosts, image, imageUrl, state } = lab;
+  const main = `node ${join(repositoryRoot, 'hack/lab/main.ts')}`;
+  const names = hosts.map((host) => host.name.toUpperCase().replaceAll('-', '_'));
+  return [
+    '# Sourced by a shell: . .lab/env',
+    `export KUBECONFIG='${plane.kubeconfig}'`,
+    `export KUBECTL='${plane.kubectlPath}'`,
+    `export OVCP_IMAGE_URL='${imageUrl}'`,
+    `export OVCP_IMAGE_CHECKSUM='sha256:${image.sha256.qcow2}'`,
+    ...hosts.map((host, index) => `export VIRSH_${names[index]}="virsh -c '${host.virshUris.unix}'"`),
+    ...hosts.map(
+      (host, index) => `#   virsh on ${host.name} (${host.address}):  eval $VIRSH_${names[index]} list --all`,
+    ),
+    `export OVCP_METRICS='http://127.0.0.1:${state.operator.port}/metrics'`,
+    `#   operator's log:   ${state.operator.logPath}`,
+    `#   operator, start:  ${main} operator-start`,
+    `#   operator, stop:   ${main} operator-stop`,
+    `#   take down:        ${main} down`,
+    `#   hosts and their credentials as objects, applied already:  ${join(dir, 'hosts.json')}`,
+    '',
+  ].join('\n');
+};
+
+const recordHosts = (hosts: readonly KvmHost[]) =>
+  hosts.map((host) => recordProcess(`host ${host.name}`, host.initPid() ?? 0, 'kill'));
+
+/** Starts the operator of a lab that is up, unless it runs. Its process is recorded. */
+export const startLabOperator = async (dir: string): Promise<void> => {
+  const state = readState(dir);
+  if (state === undefined) throw new Error(`there is no lab in ${dir}`);
+  if (state.processes.some((process) => process.name === 'operator' && isRunning(process))) return;
+  const operator = await startOperator({ ...state.operator, detached: true });
+  const others = state.processes.filter((process) => process.name !== 'operator');
+  writeState(dir, { ...state, processes: [...others, recordProcess('operator', operator.pid)] });
+};
+
+export const stopLabOperator = async (dir: string): Promise<void> => {
+  const operator = readState(dir)?.processes.find((process) => process.name === 'operator');
+  if (operator !== undefined) await stopRecorded(operator);
+};
+
+const startParts = async (
+  dir: string,
+  say: Say,
+  started: (state: LabState) => void,
+  signal?: AbortSignal,
+): Promise<Lab> => {
+  const state: LabState = {
+    processes: [],
+    bridge: undefined,
+    operator: { kubeconfig: '', logPath: join(dir, 'operator.log'), port: 0, allowedImageRanges: [] },
+  };
+  say('starting the control plane');
+  const plane = await startControlPlane({ dir: join(dir, 'cp'), auditLog: true, detached: true }, signal);
+  state.processes.push(...plane.processes().map(({ name, pid }) => recordProcess(name, pid)));
+  started(state);
+  say('starting two KVM hosts');
+  const hosts = await startKvmHosts(
+    { dir: join(dir, 'kvm'), hosts: [{ name: 'node1' }, { name: 'node2' }], detached: true },
+    signal,
+  );
+  state.processes.push(...recordHosts(hosts));
+  state.bridge = hosts[0]?.bridge;
+  started(state);
+  const [first] = hosts;
+  if (first === undefined) throw new Error('no KVM host');
+  const image = await ensureGuestImage(say);
+  const served = await serveImage(dir, first, image);
+  state.processes.push(recordProcess('http-server', served.pid));
+  const [port = 0] = await freePorts(1);
+  state.operator = {
+    ...state.operator,
+    kubeconfig: await installOperator(plane),
+    port,
+    allowedImageRanges: [`${first.gateway}/32`],
+  };
+  started(state);
+  return { plane, hosts, image, imageUrl: served.url, state };
+};
+
+/**
+ * Brings up control plane, two KVM hosts, the server of the guest image and (unless told otherwise) the operator, all
+ * left running, with their state in `dir`. What was started is taken down again when something fails.
+ */
+export const labUp = async (
+  options: { dir?: string; operator?: boolean; say?: Say } = {},
+  signal?: AbortSignal,
+): Promise<Lab> => {
+  const dir = options.dir ?? defaultLabDir;
+  const say = options.say ?? ((line) => process.stderr.write(`${line}\n`));
+  if (readState(dir)?.processes.some(isRunning) === true)
+    throw new Error(`a lab is up in ${dir}; take it down first`);
+  await labDown(dir);
+  await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages], say);
+  await ensureControlPlaneBinaries(say);
+  mkdirSync(dir, { recursive: true });
+  try {
+    const lab = await startParts(dir, say, (state) => writeState(dir, state), signal);
+    signal?.throwIfAborted();
+    const objects = [...lab.hosts.map((host) => credentialsSecret(host)), hostPoolManifest(lab.hosts)];
+    writeFileSync(join(dir, 'hosts.json'), listOf(objects), { mode: 0o600 });
+    await lab.plane.mustKubectl(['apply', '--server-side', '-f', join(dir, 'hosts.json')]);
+    writeFileSync(join(dir, 'env'), envFile(dir, lab));
+    if (options.operator !== false) {
+      say('starting the operator');
+      await startLabOperator(dir);
+    }
+    return lab;
+  } catch (error) {
+    await labDown(dir);
+    throw error;
+  }
+};
+
+/** Takes down what `labUp` recorded in `dir` and removes the folder. Nothing else is touched; absent is down. */
+export const labDown = async (dir: string = defaultLabDir): Promise<void> => {
+  const state = readState(dir);
+  if (state === undefined) return;
+  for (const process of state.processes.toReversed()) await stopRecorded(process);
+  if (state.bridge !== undefined) await run(['ip', 'link', 'del', state.bridge], { allowFailure: true });
+  rmSync(dir, { recursive: true, force: true });
+};

@@ -1,0 +1,47 @@
+/** The doors of `make lab` and `make lab-down`. */
+import { defaultLabDir, labDown, labUp, startLabOperator, stopLabOperator } from './lab.ts';
+import { isRunning, readState } from './lab-state.ts';
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const status = (): void => {
+  const state = readState(defaultLabDir);
+  if (state === undefined) print('no lab is up');
+  for (const recorded of state?.processes ?? []) {
+    print(
+      `${recorded.name.padEnd(26)}${String(recorded.pid).padEnd(9)}${isRunning(recorded) ? 'runs' : 'is gone'}`,
+    );
+  }
+};
+
+const up = async (): Promise<void> => {
+  if (readState(defaultLabDir)?.processes.some(isRunning) === true) {
+    print('the lab is up already');
+    status();
+    return;
+  }
+  const interrupted = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => interrupted.abort(new Error(`interrupted by ${name}`)));
+  }
+  await labUp({ operator: !process.argv.includes('--no-operator') }, interrupted.signal);
+  print(`the lab is up; next:  . ${defaultLabDir}/env`);
+};
+
+const commands: Record<string, () => Promise<void> | void> = {
+  up,
+  down: () => labDown(),
+  status,
+  'operator-start': () => startLabOperator(defaultLabDir),
+  'operator-stop': () => stopLabOperator(defaultLabDir),
+};
+
+const command = commands[process.argv[2] ?? ''];
+if (command === undefined) {
+  process.stderr.write(`usage: node hack/lab/main.ts ${Object.keys(commands).join('|')}\n`);
+  process.exitCode = 2;
+} else {
+  await command();
+  // Detached children must not keep this process: their ends are nobody's business here.
+  process.exit();
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ControlPlane } from './control-plane.ts';
+import { listOf, operatorNamespace } from './manifests.ts';
+import { freePorts } from './ports.ts';
+import { type Daemon, startDaemon, waitUntil } from './process.ts';
+
+export const repositoryRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+/** The operator's user: what the audit log of a lab counts its writes by. */
+export const operatorUser = 'ovcp-operator';
+
+export type OperatorOptions = {
+  /** Path of the operator's kubeconfig. */
+  kubeconfig: string;
+  logPath: string;
+  /** Loopback port of metrics and health. */
+  port: number;
+  /** Ranges from which images may be fetched although they are private, such as the lab's own HTTP server. */
+  allowedImageRanges?: readonly string[];
+  clusterId?: string;
+  /** Added to the environment, and wins. */
+  env?: Readonly<Record<string, string>>;
+  detached?: boolean;
+};
+
+export type Operator = Daemon & { metricsUrl: string; readyUrl: string };
+
+const environment = (options: OperatorOptions): Record<string, string> => ({
+  PATH: process.env['PATH'] ?? '',
+  HOME: process.env['HOME'] ?? '/',
+  NODE_ENV: 'production',
+  KUBECONFIG: options.kubeconfig,
+  OVCP_NAMESPACE: operatorNamespace,
+  OVCP_CLUSTER_ID: options.clusterId ?? 'lab',
+  OVCP_LISTEN_ADDRESS: `127.0.0.1:${options.port}`,
+  OVCP_IMAGE_ALLOWED_RANGES: (options.allowedImageRanges ?? []).join(','),
+  ...options.env,
+});
+
+/** Everything the operator needs to find in the cluster, in the order in which it is applied. */
+const installables = ['crds', 'deploy/rbac', 'deploy/policies'];
+
+/**
+ * Prepares a cluster for the operator: namespace, CRDs, policies, and the rights of its user (those of deploy/rbac
+ * where they are bound to it there, else all). Returns the path of the operator's kubeconfig.
+ */
+export const installOperator = async (plane: ControlPlane): Promise<string> => {
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } };
+  const binding = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'ovcp-lab-operator' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: operatorUser }],
+  };
+  await plane.mustKubectl(['apply', '--server-side', '-f', '-'], { stdin: listOf([namespace, binding]) });
+  for (const folder of installables.map((name) => join(repositoryRoot, name)).filter(existsSync)) {
+    await plane.mustKubectl(['apply', '--server-side', '-f', folder]);
+    if (folder.endsWith('crds')) {
+      await plane.mustKubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', folder]);
+    }
+  }
+  return plane.userKubeconfig(operatorUser);
+};
+
+const answersOk = async (url: string): Promise<boolean> => {
+  try {
+    const response = await fetch(url);
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+};
+
+/** Starts `node src/main.ts` and waits until it says that it is ready. Throws with its log when it ends before that. */
+export const startOperator = async (
+  options: Omit<OperatorOptions, 'port'> & { port?: number },
+  signal?: AbortSignal,
+): Promise<Operator> => {
+  const port = options.port ?? (await freePorts(1))[0] ?? 0;
+  const daemon = await startDaemon({
+    name: 'operator',
+    argv: [process.execPath, join(repositoryRoot, 'src/main.ts')],
+    cwd: repositoryRoot,
+    env: environment({ ...options, port }),
+    logPath: options.logPath,
+    detached: options.detached ?? false,
+  });
+  const base = `http://127.0.0.1:${port}`;
+  const readyUrl = `${base}/readyz`;
+  try {
+    await waitUntil('the operator', () => answersOk(readyUrl), { limitMs: 60_000, alive: [daemon] }, signal);
+  } catch (error) {
+    await daemon.stop();
+    throw error;
+  }
+  return { ...daemon, metricsUrl: `${base}/metrics`, readyUrl };
+};
