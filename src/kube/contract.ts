@@ -72,11 +72,10 @@ export interface StoreReader<T> {
   readonly isSynced: boolean;
 }
 
-/** An object to be written whole; apiVersion and kind are filled in. */
-export interface Writable {
-  readonly metadata: ObjectName;
-  readonly [field: string]: unknown;
-}
+/** An object to be written whole, typed or a literal; apiVersion and kind are filled in. */
+export type Written =
+  | { readonly metadata: ObjectName }
+  | { readonly metadata: ObjectName; readonly [field: string]: unknown };
 
 /** Server-side apply: the object names its apiVersion, kind, name and only the fields its manager owns. */
 export interface Applied {
@@ -151,9 +150,9 @@ export interface Resource<T extends KubeObject> {
   watch(options: WatchOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** The collection's current resourceVersion by a quorum read of at most one object. */
   currentVersion(scope: ListScope, signal: AbortSignal): Promise<string>;
-  create(object: KubeObject | Writable, signal: AbortSignal): Promise<T>;
+  create(object: Written, signal: AbortSignal): Promise<T>;
   /** The server refuses with a conflict when `metadata.resourceVersion` is not the stored one. */
-  replace(object: KubeObject | Writable, signal: AbortSignal): Promise<T>;
+  replace(object: Written, signal: AbortSignal): Promise<T>;
   apply(object: Applied, options: ApplyOptions, signal: AbortSignal): Promise<T>;
   applyStatus(object: Applied, options: ApplyOptions, signal: AbortSignal): Promise<T>;
   patchJson(
