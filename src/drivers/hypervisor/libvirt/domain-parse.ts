@@ -13,10 +13,14 @@ export interface DomainParsed {
   readonly name: string;
   readonly record: VmRecord | undefined;
   readonly shape: VmShape;
+  /** CPU model as our tag has it. */
+  readonly cpuTag: string | undefined;
   readonly vncPort: number | undefined;
   readonly agentConnected: boolean;
   /** Host interface of each card, by MAC; empty when it is off. */
   readonly interfaces: ReadonlyMap<string, string>;
+  /** Target name of each disk, by serial. */
+  readonly targets: ReadonlyMap<string, string>;
   readonly root: Element;
 }
 
@@ -175,6 +179,15 @@ const interfacesOf = (devices: Element | undefined): ReadonlyMap<string, string>
     }),
   );
 
+const targetsOf = (devices: Element | undefined): ReadonlyMap<string, string> =>
+  new Map(
+    childrenOf(devices, 'disk').flatMap((device) => {
+      const serial = textAt(device, 'serial');
+      const target = attribute(at(device, 'target'), 'dev');
+      return serial === undefined || target === undefined ? [] : [[serial, target] as const];
+    }),
+  );
+
 /** Throws Fault `bug` (`MalformedAnswer`) when the text is no description of a domain. */
 export const parseDomain = (text: string): DomainParsed => {
   const root = parseXml(text, 'domain');
@@ -189,9 +202,11 @@ export const parseDomain = (text: string): DomainParsed => {
     name: textAt(root, 'name') ?? '',
     record: recordOf(root),
     shape: shapeOf(root),
+    cpuTag: readHardwareTag(root).cpuModel,
     vncPort: port !== undefined && port > 0 && port < 65536 ? port : undefined,
     agentConnected: attribute(agent, 'state') === 'connected',
     interfaces: interfacesOf(devices),
+    targets: targetsOf(devices),
     root,
   };
 };

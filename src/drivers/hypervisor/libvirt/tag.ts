@@ -10,7 +10,7 @@ import { at, attribute, childrenOf, el, elNs, type Piece, wholeNumber } from './
 export const MACHINE_NAMESPACE = 'https://ovcp.dev/xmlns/machine/1';
 export const HARDWARE_NAMESPACE = 'https://ovcp.dev/xmlns/hardware/1';
 export const MACHINE_PREFIX = 'ovcp';
-const HARDWARE_PREFIX = 'ovcphw';
+export const HARDWARE_PREFIX = 'ovcphw';
 
 /** The machine element. */
 export const machineTag = (record: VmRecord): Piece =>
@@ -29,17 +29,30 @@ export const machineTag = (record: VmRecord): Piece =>
  */
 export const bareMachineTag = (record: VmRecord): Piece => el('machine', machineTag(record).attributes);
 
+/** What of a shape the hardware tag keeps. */
+export interface TaggedShape {
+  readonly cpu: Pick<VmShape['cpu'], 'model'>;
+  readonly disks: readonly Pick<VmShape['disks'][number], 'serial' | 'sizeBytes'>[];
+}
+
 /** The hardware element; `cpuModel` is what the machine really gets on this host. */
-export const hardwareTag = (shape: VmShape, cpuModel: string | undefined): Piece =>
+export const hardwareTag = (shape: TaggedShape, cpuModel: string | undefined): Piece =>
   elNs(
     HARDWARE_NAMESPACE,
     `${HARDWARE_PREFIX}:hardware`,
     { 'cpu-asked': shape.cpu.model, 'cpu-model': cpuModel },
-    ...shape.disks.map((disk) => sizeTag(disk.serial, disk.sizeBytes)),
+    ...shape.disks.map(({ serial, sizeBytes }) =>
+      elNs(HARDWARE_NAMESPACE, `${HARDWARE_PREFIX}:disk`, { serial, 'size-bytes': sizeBytes }),
+    ),
   );
 
-const sizeTag = (serial: string, sizeBytes: number): Piece =>
-  elNs(HARDWARE_NAMESPACE, `${HARDWARE_PREFIX}:disk`, { serial, 'size-bytes': sizeBytes });
+/** The same as SET_METADATA wants it; see bareMachineTag. */
+export const bareHardwareTag = (shape: TaggedShape, cpuModel: string | undefined): Piece =>
+  el(
+    'hardware',
+    { 'cpu-asked': shape.cpu.model, 'cpu-model': cpuModel },
+    ...shape.disks.map(({ serial, sizeBytes }) => el('disk', { serial, 'size-bytes': sizeBytes })),
+  );
 
 /** What the hardware element says. */
 export interface HardwareTag {
