@@ -13,22 +13,19 @@ export const subsystems = [
 ] as const;
 export type Subsystem = (typeof subsystems)[number];
 
-const byPrefix: readonly (readonly [RegExp, Subsystem])[] = [
-  [/^(CONNECT_)?(LIST_ALL_|LIST_DEFINED_|LIST_|NUM_OF_DEFINED_|NUM_OF_)?STORAGE_/, 'storage'],
-  [/^CONNECT_FIND_STORAGE_/, 'storage'],
-  [/^(CONNECT_)?(LIST_ALL_|LIST_|NUM_OF_)?NWFILTER/, 'nwfilter'],
-  [/^(CONNECT_)?(LIST_ALL_|LIST_DEFINED_|LIST_|NUM_OF_DEFINED_|NUM_OF_)?NETWORK/, 'network'],
-  [/^(CONNECT_)?(LIST_ALL_|LIST_DEFINED_|LIST_|NUM_OF_DEFINED_|NUM_OF_)?INTERFACE/, 'interface'],
-  [
-    /^(CONNECT_LIST_ALL_|CONNECT_)?NODE_DEVICE|^NODE_(LIST|NUM_OF)_?DEVICES$|^NODE_NUM_OF_DEVICES$/,
-    'nodedev',
-  ],
-  [/^(CONNECT_)?(LIST_ALL_|LIST_|NUM_OF_)?SECRET/, 'secret'],
+const patterns: readonly (readonly [RegExp, Subsystem])[] = [
+  [/^(DOMAIN|QEMU)_/, 'hypervisor'],
+  [/STORAGE_/, 'storage'],
+  [/NWFILTER/, 'nwfilter'],
+  [/NETWORK/, 'network'],
+  [/INTERFACE/, 'interface'],
+  [/SECRET/, 'secret'],
+  [/NODE_(DEVICE|LIST_DEVICES|NUM_OF_DEVICES)/, 'nodedev'],
 ];
 
 /** Which daemon of a split installation answers a procedure. Node information comes from the hypervisor's. */
 export const subsystemOf = (name: ProcedureName): Subsystem =>
-  byPrefix.find(([pattern]) => pattern.test(name))?.[1] ?? 'hypervisor';
+  patterns.find(([pattern]) => pattern.test(name))?.[1] ?? 'hypervisor';
 
 export const subsystemOfEvent = (kind: LibvirtEventKind): Subsystem => {
   if (kind.startsWith('network')) return 'network';
