@@ -126,7 +126,7 @@ export const checkAttachment = (host: SimulatedHost, attachment: Attachment): vo
   }
 };
 
-/** Throws Fault invalid when the host has not got what the card plugs into. */
+/** Throws a Fault when the host has not got what the card plugs into. */
 export const checkNic = (host: SimulatedHost, { backend }: NicShape): void => {
   switch (backend.kind) {
     case 'bridge':
@@ -139,7 +139,7 @@ export const checkNic = (host: SimulatedHost, { backend }: NicShape): void => {
       const found = [...host.networks.values()].find(({ name }) => name === backend.network);
       if (found?.active !== true) {
         const message = `The network ${backend.network} is not active on the host ${host.name}.`;
-        throw new Fault('invalid', message, { reason: 'NetworkNotReady', where: host.name });
+        throw new Fault('unreachable', message, { reason: 'NetworkNotReady', where: host.name });
       }
       return;
     }
@@ -154,7 +154,7 @@ const withTrueSize = (host: SimulatedHost, disk: DiskShape): DiskShape => {
   return size === undefined || size === disk.sizeBytes ? disk : { ...disk, sizeBytes: size };
 };
 
-/** Throws Fault invalid when a disk, medium or network is missing; nothing has changed then. */
+/** Throws a Fault when a disk, medium or network is missing; nothing has changed then. */
 export const powerOn = (host: SimulatedHost, machine: SimulatedMachine, nowMs: number): void => {
   const shape = machine.next;
   if (shape === undefined || machine.running !== undefined) {

@@ -23,11 +23,11 @@ export const availableBytes = (directory: SimulatedDirectory): number => {
   return Math.max(0, free);
 };
 
-/** Throws Fault denied, reason StoragePoolFull. */
+/** Throws Fault unreachable, reason StoragePoolFull: room may come by itself. */
 export const checkRoom = ({ host, directory }: OpenPlace, bytes: number): void => {
   if (availableBytes(directory) < bytes) {
     const message = `No space is left for the file on ${host.name}.`;
-    throw new Fault('denied', message, { reason: 'StoragePoolFull', where: host.name });
+    throw new Fault('unreachable', message, { reason: 'StoragePoolFull', where: host.name });
   }
 };
 

@@ -1,0 +1,20 @@
+import type { Law } from './fixture.ts';
+import { deviceLaws } from './laws-devices.ts';
+import { identityLaws } from './laws-identity.ts';
+import { modelLaws } from './laws-model.ts';
+import { networkLaws } from './laws-networks.ts';
+import { poolLaws } from './laws-pool.ts';
+import { powerLaws } from './laws-power.ts';
+import { storageLaws } from './laws-storage.ts';
+
+/** `modelRuns`: how many random sequences of steps are tried. */
+export const allLaws = (modelRuns: number): readonly Law[] =>
+  [
+    ...powerLaws,
+    ...identityLaws,
+    ...poolLaws,
+    ...deviceLaws,
+    ...modelLaws(modelRuns),
+    ...storageLaws,
+    ...networkLaws,
+  ].toSorted((a, b) => a.id.localeCompare(b.id));
