@@ -52,6 +52,20 @@ const withAbsoluteCommand = (directory: string, user: User): User => {
     : user;
 };
 
+/** client-node knows `tokenFile` only as the configuration of its own provider. */
+const withTokenFiles = (directory: string, users: readonly unknown[]): never =>
+  users.map((entry) => {
+    const { user, ...rest } = entry as { user?: { tokenFile?: unknown } };
+    return typeof user?.tokenFile === 'string'
+      ? {
+          ...rest,
+          user: {
+            'auth-provider': { name: 'tokenFile', config: { tokenFile: resolve(directory, user.tokenFile) } },
+          },
+        }
+      : entry;
+  }) as never;
+
 const readOne = async (path: string): Promise<Kubeconfig> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new Fault('denied', `the kubeconfig ${path} cannot be read`, {
@@ -72,7 +86,7 @@ const readOne = async (path: string): Promise<Kubeconfig> => {
         .newClusters(raw?.['clusters'] ?? [])
         .map((cluster) => ({ ...cluster, ...absolute(directory, cluster, 'caFile') })),
       users: types
-        .newUsers(raw?.['users'] ?? [])
+        .newUsers(withTokenFiles(directory, raw?.['users'] ?? []))
         .map((user) => withAbsoluteCommand(directory, user))
         .map((user) => ({ ...user, ...absolute(directory, user, 'certFile', 'keyFile') })),
       contexts: types.newContexts(raw?.['contexts'] ?? []),
