@@ -44,6 +44,9 @@ const name = () => text(64).regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 export const hostStatus = z.object({
   ...statusBase,
   uri: text(512).optional().describe('How the host is reached, without credentials.'),
+  credentialsSecretRef: reference(
+    'Secret its credentials were last read from; a host taken out of its pool is still reached with it.',
+  ).optional(),
   hostUuid: text(36)
     .optional()
     .describe('UUID the host tells of itself; one host in two pools is found by it.'),
