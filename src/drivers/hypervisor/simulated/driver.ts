@@ -13,6 +13,7 @@ import type {
   VmIdentity,
   VmStep,
 } from '../contract.ts';
+import { settingsOf } from './endpoint.ts';
 import { createChangeFeed } from './events.ts';
 import { createInventory, type Inventory } from './inventory.ts';
 import { createHostNetworks } from './networks.ts';
@@ -28,33 +29,6 @@ export interface SimulatedSettings {
   /** The installation a survey counts as ours; every tagged machine when absent. */
   readonly clusterId?: string | undefined;
 }
-
-/** What `reconfigure` takes for a simulated host; credentials are not looked at. */
-export const simulatedEndpoint = ({
-  name,
-  cpus,
-  memoryMiB,
-  latencyMs,
-}: SimulatedHostSettings): HostEndpoint => {
-  const query = { cpus: String(cpus), memoryMiB: String(memoryMiB), latencyMs: String(latencyMs ?? 0) };
-  return { host: name, uri: `simulated://${name}/?${new URLSearchParams(query).toString()}` };
-};
-
-const settingsOf = ({ host, uri }: HostEndpoint, known: SimulatedHost | undefined): SimulatedHostSettings => {
-  const query = new URL(uri).searchParams;
-  const number = (key: string): number | undefined => {
-    const value = query.get(key);
-    return value === null || !Number.isFinite(Number(value)) ? undefined : Number(value);
-  };
-  const before = known?.settings;
-  return {
-    ...before,
-    name: host,
-    cpus: number('cpus') ?? before?.cpus ?? 1,
-    memoryMiB: number('memoryMiB') ?? before?.memoryMiB ?? 1024,
-    latencyMs: number('latencyMs') ?? before?.latencyMs,
-  };
-};
 
 interface Members {
   readonly list: () => readonly SimulatedHost[];
@@ -210,3 +184,5 @@ export const createSimulatedDriver = (world: SimulatedWorld): HypervisorDriver<S
   name: 'simulated',
   open: (settings) => openPool(world, settings),
 });
+
+export { simulatedEndpoint } from './endpoint.ts';

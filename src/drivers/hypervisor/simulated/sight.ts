@@ -10,6 +10,7 @@ import type {
   VmIdentity,
   VmSeen,
 } from '../contract.ts';
+import { simulatedEndpoint } from './endpoint.ts';
 import { guestSeen } from './guest.ts';
 import type { Inventory } from './inventory.ts';
 import { powerSeen, recordKey, type SimulatedHost, simulatedCapabilities } from './state.ts';
@@ -32,7 +33,7 @@ export interface Sight {
 
 const factsOf = (host: SimulatedHost): HostFacts => ({
   hostUuid: host.uuid,
-  uri: `simulated://${host.name}/`,
+  uri: simulatedEndpoint(host.settings).uri,
   hypervisor: { type: 'simulated', version: '1', architecture: 'x86_64' },
   acceleration: 'Emulation',
   cpus: host.settings.cpus,
