@@ -1,9 +1,22 @@
-import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { run } from './process.ts';
 
+/** Parts of Debian 12's libvirt-daemon that are packages of their own later; an older apt does not know them. */
+const sinceDebian13 = [
+  'libvirt-daemon-driver-interface',
+  'libvirt-daemon-driver-network',
+  'libvirt-daemon-driver-nodedev',
+  'libvirt-daemon-driver-nwfilter',
+  'libvirt-daemon-driver-secret',
+  'libvirt-daemon-driver-storage',
+  'libvirt-daemon-log',
+];
+
 /** Debian packages of a KVM host of the lab. */
-export const kvmHostPackages = [
+export const kvmHostPackages: readonly string[] = [
   'libvirt-daemon-system',
+  'libvirt-daemon-driver-qemu',
+  'libvirt-daemon-config-nwfilter',
   'libvirt-clients',
   'qemu-system-x86',
   'qemu-utils',
@@ -15,10 +28,11 @@ export const kvmHostPackages = [
   'iptables',
   'util-linux',
   'netcat-openbsd',
-] as const;
+  ...sinceDebian13,
+];
 
 /** Debian packages that make the guest image, and the test oracles. What runs in the guest is unpacked, not installed. */
-export const guestImagePackages = [
+export const guestImagePackages: readonly string[] = [
   'cpio',
   'genisoimage',
   'mtools',
@@ -27,7 +41,7 @@ export const guestImagePackages = [
   'syslinux',
   'syslinux-common',
   'xz-utils',
-] as const;
+];
 
 const policyPath = '/usr/sbin/policy-rc.d';
 
@@ -39,11 +53,21 @@ const installedPackages = async (names: readonly string[]): Promise<Set<string>>
   return new Set(lines.filter(([, status]) => status === 'installed').map(([name]) => name ?? ''));
 };
 
-/** The names that are not installed; all of them where there is no dpkg. */
+/** Those of these names that apt can install. */
+const knownToApt = async (names: readonly string[]): Promise<Set<string>> => {
+  const { stdout } = await run(['apt-cache', 'policy', ...names], { allowFailure: true });
+  const stanzas = stdout.matchAll(/^(\S+):\n(?: .*\n)*? {2}Candidate: (?!\(none\))/gm);
+  return new Set([...stanzas].map((stanza) => stanza[1] ?? ''));
+};
+
+/** The names that are not installed, without those this Debian does not know; all of them where there is no dpkg. */
 export const missingPackages = async (names: readonly string[]): Promise<string[]> => {
   if (!existsSync('/usr/bin/dpkg-query')) return [...names];
   const installed = await installedPackages(names);
-  return names.filter((name) => !installed.has(name));
+  const missing = names.filter((name) => !installed.has(name));
+  const newer = missing.filter((name) => sinceDebian13.includes(name));
+  const known = newer.length === 0 ? new Set<string>() : await knownToApt(newer);
+  return missing.filter((name) => !sinceDebian13.includes(name) || known.has(name));
 };
 
 /** Keeps package scripts from starting services, for as long as `body` runs (Debian Policy 9.3.3, policy-rc.d). */
@@ -64,6 +88,10 @@ const withoutServiceStart = async <T>(body: () => Promise<T>): Promise<T> => {
   }
 };
 
+const hasPackageLists = (): boolean =>
+  existsSync('/var/lib/apt/lists') &&
+  readdirSync('/var/lib/apt/lists').some((name) => /_Packages(\.\w+)?$/.test(name));
+
 /**
  * Installs what is missing of `names` with apt-get, without starting any service and without recommended packages.
  * `say` hears what is installed before it happens. Throws when not root or when apt-get fails.
@@ -73,18 +101,21 @@ export const ensureDebianPackages = async (
   say: (line: string) => void = (line) => process.stderr.write(`${line}\n`),
   signal?: AbortSignal,
 ): Promise<void> => {
-  const missing = await missingPackages([...new Set(names)]);
-  if (missing.length === 0) return;
-  if (process.getuid?.() !== 0) throw new Error(`these Debian packages are missing: ${missing.join(' ')}`);
-  say(`installing Debian packages: ${missing.join(' ')}`);
+  if ((await missingPackages(names)).length === 0) return;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   // Another apt or a boot-time update may hold the lock: wait for it rather than fail.
   const apt = ['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300'];
+  const isRoot = process.getuid?.() === 0;
+  // A fresh machine has no package lists, and without them apt knows no name.
+  if (isRoot && !hasPackageLists()) await run([...apt, 'update'], { env }, signal);
+  const missing = await missingPackages([...new Set(names)]);
+  if (!isRoot) throw new Error(`these Debian packages are missing: ${missing.join(' ')}`);
+  say(`installing Debian packages: ${missing.join(' ')}`);
   const install = [...apt, 'install', '--no-install-recommends', ...missing];
   await withoutServiceStart(async () => {
     const first = await run(install, { env, allowFailure: true }, signal);
     if (first.code === 0) return;
-    // No package lists yet, or stale ones.
+    // Stale lists name versions that are no longer there.
     await run([...apt, 'update'], { env }, signal);
     await run(install, { env }, signal);
   });

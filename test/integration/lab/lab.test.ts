@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { labDown, labUp } from '../../../hack/lab/lab.ts';
+import { isRunning, readState } from '../../../hack/lab/lab-state.ts';
+import { run } from '../../../hack/lab/process.ts';
+
+const links = async (): Promise<string> =>
+  (await run(['ip', '-brief', 'link', 'show', 'type', 'bridge'])).stdout;
+
+describe('make lab', () => {
+  let parent: string;
+
+  beforeEach(async () => {
+    parent = await mkdtemp('/tmp/ovcp-lab-');
+  });
+
+  afterEach(async () => {
+    await labDown(join(parent, 'l'));
+    await rm(parent, { recursive: true, force: true });
+  });
+
+  it('leaves a lab that a person can use, and takes down exactly that', async () => {
+    const dir = join(parent, 'l');
+    const lab = await labUp({ dir, operator: false, say: () => undefined });
+    const bridge = lab.hosts[0]?.bridge ?? '';
+    expect(await links()).toContain(`${bridge} `);
+    const env = readFileSync(join(dir, 'env'), 'utf8');
+    const shell = await run([
+      'sh',
+      '-c',
+      `. ${dir}/env; eval $VIRSH_NODE2 -q hostname; $KUBECTL get ohp kvm -o name`,
+    ]);
+    expect(shell.stdout.split('\n').filter((line) => line !== '')).toEqual([
+      'node2',
+      'hostpool.ovcp.dev/kvm',
+    ]);
+    expect(env).toContain(`OVCP_IMAGE_CHECKSUM='sha256:${lab.image.sha256.qcow2}'`);
+    const served = await fetch(lab.imageUrl);
+    expect((await served.arrayBuffer()).byteLength).toBeGreaterThan(1_000_000);
+    await expect(labUp({ dir, operator: false })).rejects.toThrow('a lab is up');
+
+    const recorded = readState(dir)?.processes ?? [];
+    expect(recorded.map(({ name }) => name)).toContain('host node1');
+    expect(recorded.every(isRunning)).toBe(true);
+    await labDown(dir);
+    expect(recorded.filter(isRunning)).toEqual([]);
+    expect(existsSync(dir)).toBe(false);
+    expect(await links()).not.toContain(`${bridge} `);
+  });
+});
