@@ -66,6 +66,8 @@ export interface Driver {
   readonly name: string;
   /** Law ids that cannot be shown with this driver, and why. */
   readonly notSupported: Readonly<Record<string, string>>;
+  /** Why it cannot run on this machine; undefined when it can. Under CI it has to run all the same. */
+  readonly missing?: () => string | undefined;
   start(): Promise<DriverFixture>;
 }
 
