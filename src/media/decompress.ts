@@ -18,7 +18,7 @@ const zstdWindowLogMax = 27;
 const chunkBytes = 128 * 1024;
 
 const corrupt = (what: string, detail: string): Fault =>
-  new Fault('invalid', `the ${what} data is ${detail}`, { reason: 'ImageDecompressionFailed' });
+  new Fault('invalid', `the ${what} data is ${detail}`, { reason: 'ImageFormatRefused' });
 
 type Engine = Gunzip | ZstdDecompress;
 
@@ -186,7 +186,7 @@ const unpack = (
  * Unpack a stream with constant memory: a chunk of input, a chunk of output and the decoder's window (at most
  * 128 MiB). Nothing is read ahead of the consumer but one chunk; leaving the loop early ends the source too.
  * Files of several members, frames or streams are taken, as gunzip, zstd and xz take them.
- * @throws Fault `invalid`: ImageDecompressionFailed when the data is cut off, damaged or followed by something
+ * @throws Fault `invalid`: ImageFormatRefused when the data is cut off, damaged or followed by something
  *   else, ImageTooLarge when more than `maxOutputBytes` come out; faults of the source as they are
  */
 export async function* decompress(

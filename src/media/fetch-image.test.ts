@@ -84,7 +84,7 @@ describe('openImage', () => {
     'not a url',
   ])('refuses %s', async (url) => {
     const failure = open(url, { allowedCidrs: [], resolve: async () => ['10.9.8.7', '::1'] });
-    await expect(failure).rejects.toMatchObject({ kind: 'invalid', reason: 'ImageUrlForbidden' });
+    await expect(failure).rejects.toMatchObject({ kind: 'invalid', reason: 'ImageUrlRefused' });
     await expect(failure).rejects.not.toThrow(/secret|10\.9\.8\.7/);
   });
 
@@ -121,13 +121,13 @@ describe('openImage', () => {
     const port = await serve((_request, response) =>
       response.writeHead(302, { location: 'http://169.254.169.254/latest/' }).end(),
     );
-    await expect(open(`http://a.example:${port}/`)).rejects.toMatchObject({ reason: 'ImageUrlForbidden' });
+    await expect(open(`http://a.example:${port}/`)).rejects.toMatchObject({ reason: 'ImageUrlRefused' });
     const resolve = async (name: string) => (name === 'a.example' ? ['127.0.0.1'] : ['10.0.0.1']);
     const renamed = await serve((_request, response) =>
       response.writeHead(301, { location: 'http://inner.example/' }).end(),
     );
     const failure = open(`http://a.example:${renamed}/`, { resolve });
-    await expect(failure).rejects.toMatchObject({ reason: 'ImageUrlForbidden' });
+    await expect(failure).rejects.toMatchObject({ reason: 'ImageUrlRefused' });
   });
 
   it('ends a redirect loop', async () => {
@@ -144,13 +144,13 @@ describe('openImage', () => {
   });
 
   it.each([
-    [404, {}, { kind: 'invalid', reason: 'ImageNotFound' }],
-    [410, {}, { kind: 'invalid', reason: 'ImageNotFound' }],
-    [401, {}, { kind: 'denied', reason: 'ImageAccessDenied' }],
-    [403, {}, { kind: 'denied', reason: 'ImageAccessDenied' }],
-    [206, {}, { kind: 'invalid', reason: 'ImageDownloadFailed' }],
-    [302, {}, { kind: 'unreachable', reason: 'ImageDownloadFailed' }],
-    [503, { 'retry-after': '7' }, { kind: 'unreachable', reason: 'ImageDownloadFailed', retryAfterMs: 7000 }],
+    [404, {}, { kind: 'invalid', reason: 'ImageUrlNotFound' }],
+    [410, {}, { kind: 'invalid', reason: 'ImageUrlNotFound' }],
+    [401, {}, { kind: 'denied', reason: 'CredentialsRefused' }],
+    [403, {}, { kind: 'denied', reason: 'CredentialsRefused' }],
+    [206, {}, { kind: 'invalid', reason: 'DownloadFailed' }],
+    [302, {}, { kind: 'unreachable', reason: 'DownloadFailed' }],
+    [503, { 'retry-after': '7' }, { kind: 'unreachable', reason: 'DownloadFailed', retryAfterMs: 7000 }],
   ])('tells status %i', async (status, headers, fault) => {
     const port = await serve((_request, response) => response.writeHead(status, headers).end('page'));
     const failure = open(`http://a.example:${port}/secret-path?token=secret`);
@@ -159,7 +159,7 @@ describe('openImage', () => {
   });
 
   it('tells that nobody answers, and that a name is unknown', async () => {
-    const failed = { kind: 'unreachable', reason: 'ImageDownloadFailed' };
+    const failed = { kind: 'unreachable', reason: 'DownloadFailed' };
     await expect(open('http://a.example:1/')).rejects.toMatchObject(failed);
     const resolve = async () => {
       throw Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' });

@@ -67,10 +67,10 @@ const connectionFault = (url: URL, error: unknown): Fault => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   if (certificateCodes.test(code))
     return new Fault('unreachable', `the certificate of ${nameOf(url)} is not trusted (${code})`, {
-      reason: 'ImageCertificateRefused',
+      reason: 'CertificateInvalid',
     });
   return new Fault('unreachable', `${nameOf(url)} cannot be reached (${code})`, {
-    reason: 'ImageDownloadFailed',
+    reason: 'DownloadFailed',
   });
 };
 
@@ -82,13 +82,13 @@ const retryAfterMs = (header: unknown): number | undefined => {
 const statusFault = (url: URL, { statusCode, headers }: Dispatcher.ResponseData): Fault => {
   const said = `${nameOf(url)} answered with status ${statusCode}`;
   if (statusCode === 404 || statusCode === 410)
-    return new Fault('invalid', said, { reason: 'ImageNotFound' });
+    return new Fault('invalid', said, { reason: 'ImageUrlNotFound' });
   if (statusCode === 401 || statusCode === 403)
-    return new Fault('denied', said, { reason: 'ImageAccessDenied' });
+    return new Fault('denied', said, { reason: 'CredentialsRefused' });
   const wait = retryAfterMs(headers['retry-after']);
   const passing = statusCode >= 500 || statusCode === 408 || statusCode === 425 || statusCode === 429;
   return new Fault(passing ? 'unreachable' : 'invalid', said, {
-    reason: 'ImageDownloadFailed',
+    reason: 'DownloadFailed',
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
   });
 };
@@ -160,8 +160,8 @@ const openBody = async (
  * Open an image URL for reading. Only http and https to public addresses, or to `allowedCidrs`; each hop's name is
  * resolved once and the connection pinned to that answer. Credentials never leave the URL's origin; a redirect
  * from https to http is refused. Messages name the origin and never path, query or credentials.
- * @throws Fault `invalid` ImageUrlForbidden, ImageNotFound, ImageTooLarge; `denied` ImageAccessDenied;
- *   `unreachable` ImageDownloadFailed, ImageCertificateRefused; the body also `unreachable` ImageTruncated.
+ * @throws Fault `invalid` ImageUrlRefused, ImageUrlNotFound, ImageTooLarge; `denied` CredentialsRefused;
+ *   `unreachable` DownloadFailed, CertificateInvalid; the body also `unreachable` ImageTruncated.
  *   The signal's reason when aborted.
  */
 export const openImage = async (options: OpenImageOptions, signal: AbortSignal): Promise<OpenedImage> => {

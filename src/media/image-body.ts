@@ -14,7 +14,7 @@ export interface BodyLimits {
 const progressBytes = 16 * 1024;
 
 const failed = (where: string, what: string): Fault =>
-  new Fault('unreachable', `the download from ${where} ${what}`, { reason: 'ImageDownloadFailed' });
+  new Fault('unreachable', `the download from ${where} ${what}`, { reason: 'DownloadFailed' });
 
 const truncated = (where: string, gotBytes: number, contentLength: number | undefined): Fault =>
   new Fault(

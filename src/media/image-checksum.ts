@@ -7,13 +7,13 @@ export interface Checksum {
   readonly hex: string;
 }
 
-/** @throws Fault `invalid` with reason ImageChecksumInvalid */
+/** @throws Fault `invalid` with reason Invalid */
 export const parseChecksum = (text: string): Checksum => {
   const match = /^(?:(sha256):([0-9a-f]{64})|(sha512):([0-9a-f]{128}))$/i.exec(text);
   const hex = match?.[2] ?? match?.[4];
   if (hex === undefined)
     throw new Fault('invalid', 'the checksum is neither sha256:<64 hex digits> nor sha512:<128 hex digits>', {
-      reason: 'ImageChecksumInvalid',
+      reason: 'Invalid',
     });
   return { algorithm: match?.[1] === undefined ? 'sha512' : 'sha256', hex: hex.toLowerCase() };
 };

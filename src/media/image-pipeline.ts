@@ -102,7 +102,7 @@ const judge = (prefix: Uint8Array, options: ImagePipelineOptions): Qcow2Info | u
 };
 
 const abandoned = (): Fault =>
-  new Fault('unreachable', 'the image was not read to its end', { reason: 'ImageDownloadFailed' });
+  new Fault('unreachable', 'the image was not read to its end', { reason: 'DownloadFailed' });
 
 /** The prefix again, then what follows; counts, and lets `finish` speak before the end is told. */
 async function* replay(
@@ -162,7 +162,7 @@ const assemble = (
  * Nothing is passed on before the format is found to be the declared and a harmless one. The checksum, truncation
  * and tables beyond the end are known only at the end, so what was written stays provisional until `result`.
  * Constant memory: the 64 KiB prefix, one chunk, and the decoder's window.
- * @throws Fault of {@link openImage}, {@link decompress} and the format checks; `invalid` ImageChecksumInvalid,
+ * @throws Fault of {@link openImage}, {@link decompress} and the format checks; `invalid` Invalid,
  *   ImageTooLarge; from `result` and `chunks` also ImageChecksumMismatch
  */
 export const openImagePipeline = async (

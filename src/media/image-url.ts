@@ -12,7 +12,7 @@ export interface PinnedAddress {
 
 /** The tenant's URL, or where it leads, is one that we do not open. */
 export const forbiddenUrl = (message: string): Fault =>
-  new Fault('invalid', message, { reason: 'ImageUrlForbidden' });
+  new Fault('invalid', message, { reason: 'ImageUrlRefused' });
 
 /**
  * How a URL may be named in a message: paths and queries often carry tokens, so only the origin. The URL standard
@@ -41,7 +41,7 @@ const checkImageUrl = (url: URL): URL => {
 /** Where a redirect leads: the same rules again, and never from https to http. */
 export const parseRedirect = (from: URL, location: string | undefined): URL => {
   if (location === undefined || !URL.canParse(location, from.href))
-    throw new Fault('unreachable', `${nameOf(from)} redirects to nowhere`, { reason: 'ImageDownloadFailed' });
+    throw new Fault('unreachable', `${nameOf(from)} redirects to nowhere`, { reason: 'DownloadFailed' });
   const to = checkImageUrl(new URL(location, from.href));
   if (from.protocol === 'https:' && to.protocol === 'http:')
     throw forbiddenUrl(`${nameOf(from)} redirects from https to plain http`);
@@ -54,7 +54,7 @@ const resolveName = async (url: URL, resolve: Resolve): Promise<readonly string[
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
     throw new Fault('unreachable', `the name ${url.hostname} cannot be resolved${code}`, {
-      reason: 'ImageDownloadFailed',
+      reason: 'DownloadFailed',
     });
   }
 };
@@ -62,7 +62,7 @@ const resolveName = async (url: URL, resolve: Resolve): Promise<readonly string[
 /**
  * Resolve the host once and keep only permitted addresses; the connection is made to these and no others, so that
  * a second answer of the name server (DNS rebinding) changes nothing.
- * @throws Fault `invalid` ImageUrlForbidden without naming the address: it would tell about the inner network
+ * @throws Fault `invalid` ImageUrlRefused without naming the address: it would tell about the inner network
  */
 export const pinAddresses = async (
   url: URL,

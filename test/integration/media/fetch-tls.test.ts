@@ -50,7 +50,7 @@ describe.skipIf(!ready)('openImage over TLS', () => {
     await withServer(async (port, caPem) => {
       const { body } = await open(`https://images.example:${port}/disk`, caPem);
       expect(Buffer.concat(await Array.fromAsync(body)).toString()).toBe('image');
-      const refused = { kind: 'unreachable', reason: 'ImageCertificateRefused' };
+      const refused = { kind: 'unreachable', reason: 'CertificateInvalid' };
       await expect(open(`https://images.example:${port}/disk`)).rejects.toMatchObject(refused);
       await expect(open(`https://other.example:${port}/disk`, caPem)).rejects.toMatchObject(refused);
     });
@@ -60,7 +60,7 @@ describe.skipIf(!ready)('openImage over TLS', () => {
     await withServer(async (port, caPem) => {
       await expect(open(`https://images.example:${port}/down`, caPem)).rejects.toMatchObject({
         kind: 'invalid',
-        reason: 'ImageUrlForbidden',
+        reason: 'ImageUrlRefused',
       });
     });
   });
