@@ -2,6 +2,7 @@ import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureGuestImage } from '../../../hack/lab/guest-image.ts';
+import { askGuest } from '../../../hack/lab/guest-shell.ts';
 import { type KvmHost, startKvmHosts } from '../../../hack/lab/kvm-host.ts';
 import { pidAlive, run, waitUntil } from '../../../hack/lab/process.ts';
 import { domainXml, makeSeed, natNetwork, serialText, waitForLine } from './guest.ts';
@@ -151,6 +152,9 @@ describe('KVM hosts of the lab', () => {
     await waitForLine(node1, 'changed', (facts) => seen(facts, 32 * 1024 * 1024));
     await node1.virsh('blockresize', 'guest', 'vdb', '64M');
     await waitForLine(node1, 'changed', (facts) => seen(facts, 64 * 1024 * 1024));
+    expect(await askGuest(node1, 'guest', 'echo kept > /dev/vdb; sync; head -n 1 /dev/vdb; hostname')).toBe(
+      'kept\nweb-1\n',
+    );
     await node1.virsh('shutdown', 'guest', '--mode', 'agent');
     await waitUntil('shut off', async () => (await node1.virsh('domstate', 'guest')).includes('shut off'), {
       limitMs: 60_000,
