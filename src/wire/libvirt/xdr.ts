@@ -37,10 +37,15 @@ export const createXdrWriter = () => {
       throw new XdrError(error instanceof Error ? error.message : 'value out of range');
     }
   };
+  const raw = (bytes: Uint8Array): void => {
+    // Reserved first: it may put another buffer in the place of this one.
+    const at = reserve(bytes.length + padding(bytes.length));
+    buffer.set(bytes, at);
+  };
   const counted = (bytes: Uint8Array, max: number): void => {
     if (bytes.length > max) throw new XdrError(`${bytes.length} bytes where ${max} are the limit`);
-    buffer.writeUInt32BE(bytes.length, reserve(4));
-    buffer.set(bytes, reserve(bytes.length + padding(bytes.length)));
+    ranged((at) => buffer.writeUInt32BE(bytes.length, at), 4);
+    raw(bytes);
   };
   return {
     int: (value: number): void => ranged((at) => buffer.writeInt32BE(value, at), 4),
@@ -55,7 +60,7 @@ export const createXdrWriter = () => {
     },
     opaque: counted,
     /** Fixed-size opaque: bytes without a length. */
-    fixed: (bytes: Uint8Array): void => buffer.set(bytes, reserve(bytes.length + padding(bytes.length))),
+    fixed: raw,
     finish: (): Buffer => buffer.subarray(0, length),
   };
 };
