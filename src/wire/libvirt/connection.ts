@@ -108,7 +108,7 @@ const registerClose = async (ask: Ask): Promise<void> => {
 
 const createConnection = (peer: Peer, call: LibvirtCall, events: EventHub): LibvirtConnection => ({
   call,
-  events: { subscribe: events.subscribe },
+  events: { subscribe: (kinds, listener, signal) => events.subscribe(kinds, listener, signal) },
   streams: createStreams(peer),
   closed: peer.closed,
   close: async () => {

@@ -26,6 +26,8 @@ export type CallOptions = {
   timeoutMs?: number;
   /** Set for procedures that open a stream: its packets, from the moment the call is sent. */
   onStream?: (packet: Packet) => void;
+  /** The host opened the stream after the caller stopped waiting: it has to be broken off. */
+  onLateStream?: (serial: number) => void;
 };
 
 type Pending = { name: ProcedureName; resolve(packet: Packet): void; reject(error: Error): void };
@@ -195,7 +197,13 @@ const createCall = (state: State) => {
         }
       })();
       sent.reply.then(release, release);
-      const packet = await raceAbort(sent.reply, limit.signal);
+      const packet = await raceAbort(sent.reply, limit.signal).catch((error: unknown) => {
+        sent.reply.then(
+          ({ status }) => (status === packetStatus.ok ? options.onLateStream?.(sent.serial) : undefined),
+          () => {},
+        );
+        throw error;
+      });
       if (packet.status === packetStatus.ok)
         return { ret: decodeRet(name, packet.payload), serial: sent.serial };
       state.streams.delete(sent.serial);

@@ -50,19 +50,15 @@ type Access = { transport(socket: string, uri: string): Transport; close(): void
 const sshAccess = (options: SshOptions): Access => {
   const life = new AbortController();
   let session: Promise<SshSession> | undefined;
+  const forget = (): void => {
+    session = undefined;
+  };
   const open = (signal: AbortSignal): Promise<SshSession> => {
     session ??= connectSsh(options, life.signal).then((made) => {
-      made.closed.then(
-        () => {
-          session = undefined;
-        },
-        () => {},
-      );
+      made.closed.then(forget, forget);
       return made;
     });
-    session.catch(() => {
-      session = undefined;
-    });
+    session.catch(forget);
     return raceAbort(session, signal);
   };
   return {
@@ -217,7 +213,7 @@ export const openLibvirtSession = async (
   const life = new AbortController();
   const main = createPool(async (subsystem) => watch(await dial(layout, subsystem, life.signal)));
   const data = createPool((subsystem) => dial(layout, subsystem, life.signal));
-  main.add('hypervisor', Promise.resolve(watch(opened.connection)));
+  void main.add('hypervisor', Promise.resolve(watch(opened.connection)));
   const get =
     (pool: typeof main): Get =>
     (subsystem, signal) => {

@@ -90,7 +90,7 @@ const createInbox = (peer: Peer, name: StreamProcedure): Inbox => {
       add(packet.payload.length === 0 ? 'eof' : packet.payload);
     },
     next: async () => {
-      while (queue.length === 0 && failure === undefined) {
+      if (queue.length === 0 && failure === undefined) {
         wake = Promise.withResolvers();
         await wake.promise;
       }
@@ -128,9 +128,16 @@ const openStream = async <P extends StreamProcedure>(
   signal: AbortSignal,
 ): Promise<OpenStream> => {
   const inbox = createInbox(peer, name);
-  const { serial } = await peer.call(name, args, signal, { onStream: inbox.receive });
-  const control = (status: number, signal: AbortSignal): Promise<void> =>
+  const end = (serial: number, status: number, signal: AbortSignal): Promise<void> =>
     peer.sendStream(name, serial, { type: packetTypes.stream, status, payload: Buffer.alloc(0) }, signal);
+  const breakOff = (serial: number): void => {
+    inbox.discard();
+    end(serial, packetStatus.error, new AbortController().signal).catch(() => {});
+  };
+  const { serial } = await peer.call(name, args, signal, {
+    onStream: (packet) => inbox.receive(packet),
+    onLateStream: breakOff,
+  });
   return {
     inbox,
     send: async (chunk, signal) => {
@@ -144,14 +151,11 @@ const openStream = async <P extends StreamProcedure>(
       }
     },
     finish: async (signal) => {
-      await control(packetStatus.ok, signal);
+      await end(serial, packetStatus.ok, signal);
       await raceAbort(inbox.over, signal);
     },
     /** What is still under way is dropped; the host's confirmation ends the registration. */
-    abort: () => {
-      inbox.discard();
-      control(packetStatus.error, new AbortController().signal).catch(() => {});
-    },
+    abort: () => breakOff(serial),
   };
 };
 
