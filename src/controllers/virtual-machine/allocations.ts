@@ -52,13 +52,22 @@ export const createAllocations = (machines: StoreReader<VirtualMachine>): Alloca
     count(holds.get(uid), -1);
     holds.delete(uid);
   };
-  for (const vm of machines.list()) count(promisedBy(vm), 1);
-  machines.subscribe((change) => {
-    count(promisedBy(change.old), -1);
-    const now = promisedBy(change.new);
+  const counted = new Map<string, Promised>();
+  const recount = (key: string, vm: VirtualMachine | undefined): void => {
+    count(counted.get(key), -1);
+    counted.delete(key);
+    const now = promisedBy(vm);
+    if (now === undefined) return;
+    counted.set(key, now);
     count(now, 1);
-    const uid = change.new?.metadata.uid ?? change.old?.metadata.uid;
-    if (uid !== undefined && (now !== undefined || change.new === undefined)) release(uid);
+  };
+  for (const vm of machines.list()) recount(`${vm.metadata.namespace}/${vm.metadata.name}`, vm);
+  machines.subscribe((change) => {
+    // An object that this version cannot read still has its machine: what it was promised stays promised.
+    if (change.unreadable !== undefined) return;
+    recount(change.key, change.new);
+    const uid = (change.new ?? change.old)?.metadata.uid;
+    if (uid !== undefined && (change.new === undefined || counted.has(change.key))) release(uid);
   });
   return {
     usage: (host) => totals.get(host) ?? none,
