@@ -27,15 +27,16 @@ export type OperatorOptions = {
 
 export type Operator = Daemon & { metricsUrl: string; readyUrl: string };
 
-const environment = (options: OperatorOptions): Record<string, string> => ({
+/** The environment of the operator's process: src/config.ts says what each variable is. */
+export const operatorEnvironment = (options: OperatorOptions): Record<string, string> => ({
   PATH: process.env['PATH'] ?? '',
   HOME: process.env['HOME'] ?? '/',
   NODE_ENV: 'production',
   KUBECONFIG: options.kubeconfig,
   OVCP_NAMESPACE: operatorNamespace,
   OVCP_CLUSTER_ID: options.clusterId ?? 'lab',
-  OVCP_LISTEN_ADDRESS: `127.0.0.1:${options.port}`,
-  OVCP_IMAGE_ALLOWED_RANGES: (options.allowedImageRanges ?? []).join(','),
+  OVCP_HEALTH_ADDRESS: `127.0.0.1:${options.port}`,
+  OVCP_IMAGE_ALLOW_CIDR: (options.allowedImageRanges ?? []).join(','),
   ...options.env,
 });
 
@@ -43,16 +44,16 @@ const environment = (options: OperatorOptions): Record<string, string> => ({
 const installables = ['crds', 'deploy/rbac', 'deploy/policies'];
 
 /**
- * Prepares a cluster for the operator: namespace, CRDs, policies, and the rights of its user (those of deploy/rbac
- * where they are bound to it there, else all). Returns the path of the operator's kubeconfig.
+ * Prepares a cluster for the operator: namespace, CRDs, policies, and a user bound to `role`, by default all rights.
+ * Returns the path of that user's kubeconfig.
  */
-export const installOperator = async (plane: ControlPlane): Promise<string> => {
+export const installOperator = async (plane: ControlPlane, role = 'cluster-admin'): Promise<string> => {
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } };
   const binding = {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'ClusterRoleBinding',
     metadata: { name: 'ovcp-lab-operator' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: operatorUser }],
   };
   await plane.mustKubectl(['apply', '--server-side', '-f', '-'], { stdin: listOf([namespace, binding]) });
@@ -85,7 +86,7 @@ export const startOperator = async (
     name: 'operator',
     argv: [process.execPath, join(repositoryRoot, 'src/main.ts')],
     cwd: repositoryRoot,
-    env: environment({ ...options, port }),
+    env: operatorEnvironment({ ...options, port }),
     logPath: options.logPath,
     detached: options.detached ?? false,
   });
