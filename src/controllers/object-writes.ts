@@ -1,0 +1,76 @@
+/** The few writes that every cluster-scoped kind of the administrator needs: finalizer and status. */
+import { FINALIZER } from '../api/identity.ts';
+import { API_VERSION, type ObjectMeta } from '../api/kind.ts';
+import type { Resource } from '../kube/contract.ts';
+import type { KubeObject } from '../kube/types.ts';
+import { addFinalizerPatch, removeFinalizerPatch } from '../runtime/finalizer.ts';
+import type { Effect } from '../runtime/pass.ts';
+import { FIELD_MANAGER } from './context.ts';
+
+interface Ours {
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+export const hasOurFinalizer = ({ metadata }: Ours): boolean =>
+  metadata.finalizers?.includes(FINALIZER) === true;
+
+export const addFinalizer = async <T extends KubeObject>(
+  resource: Pick<Resource<T>, 'patchJson'>,
+  { metadata }: Ours,
+  effect: Effect,
+  signal: AbortSignal,
+): Promise<void> => {
+  const patch = addFinalizerPatch(metadata, FINALIZER);
+  if (patch === undefined) return;
+  const { name } = metadata;
+  await effect('add finalizer', () =>
+    resource.patchJson({ name }, patch, { fieldManager: FIELD_MANAGER }, signal),
+  );
+};
+
+export const removeFinalizer = async <T extends KubeObject>(
+  resource: Pick<Resource<T>, 'patchJson'>,
+  { metadata }: Ours,
+  effect: Effect,
+  signal: AbortSignal,
+): Promise<void> => {
+  const patch = removeFinalizerPatch(metadata, FINALIZER);
+  if (patch === undefined) return;
+  const { name } = metadata;
+  await effect('remove finalizer', () =>
+    resource.patchJson({ name }, patch, { fieldManager: FIELD_MANAGER }, signal),
+  );
+};
+
+/** The complete status; `uid` keeps it from reaching another object of the same name. */
+export const writeStatus = async <T extends KubeObject>(
+  resource: Pick<Resource<T>, 'applyStatus'>,
+  { kind, metadata }: Ours,
+  status: unknown,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { name, uid } = metadata;
+  await resource.applyStatus(
+    { apiVersion: API_VERSION, kind, metadata: { name, uid }, status },
+    { fieldManager: FIELD_MANAGER, force: true },
+    signal,
+  );
+};
+
+export const referenceTo = ({ kind, metadata }: Ours) => ({
+  apiVersion: API_VERSION,
+  kind,
+  name: metadata.name,
+  uid: metadata.uid,
+});
+
+/** Whether a change of an object is more than a status that we wrote ourselves. */
+export const isNews = (old: Ours | undefined, now: Ours | undefined): boolean =>
+  old === undefined ||
+  now === undefined ||
+  old.metadata.uid !== now.metadata.uid ||
+  old.metadata.generation !== now.metadata.generation ||
+  old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
+  (old.metadata.finalizers ?? []).join() !== (now.metadata.finalizers ?? []).join() ||
+  JSON.stringify(old.metadata.annotations) !== JSON.stringify(now.metadata.annotations);
