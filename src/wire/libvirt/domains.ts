@@ -65,7 +65,7 @@ export const createDomains = (call: LibvirtCall) => ({
     const flags = domainFlags.blockResize.bytes;
     return call('DOMAIN_BLOCK_RESIZE', { dom, disk, size: BigInt(bytes), flags }, signal);
   },
-  /** Our element in the domain's <metadata>; null removes it. */
+  /** Our element in the domain's <metadata>; null removes it. `xml` is bare: libvirt adds prefix and namespace itself. */
   setMetadata: (
     dom: Domain,
     element: { xml: string | null; prefix: string; namespace: string },

@@ -8,7 +8,7 @@ export type KeepaliveOptions = {
 };
 
 export type Keepalive = {
-  /** Something came from the peer, or it took what we sent: it lives. */
+  /** Something came from the peer, or it went on taking a stream's data: it lives. */
   touch(): void;
   /** We do not read for a while (a slow consumer): PING goes on so that the peer does not cut us; silence is no proof. */
   suspend(): void;

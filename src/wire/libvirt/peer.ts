@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream';
-import { raceAbort, withLimit } from './abort.ts';
+import { linkSignals, raceAbort, withLimit } from './abort.ts';
 import { type Args, decodeRet, decodeStruct, encodeArgs, type ProcedureName, type Ret } from './codec.ts';
 import { LibvirtConnectionError, LibvirtError } from './errors.ts';
 import { createPacketReader, encodePacket, type Packet, packetStatus, packetTypes } from './frame.ts';
 import { createKeepalive, type Keepalive, type KeepaliveOptions } from './keepalive.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
 import { procedures, programs, type RemoteError, structs } from './protocol.gen.ts';
 import { createSlots } from './slots.ts';
 import type { Timers } from './timers.ts';
@@ -65,20 +66,19 @@ type State = {
   streams: Map<number, (packet: Packet) => void>;
   serial: number;
   end: AbortController;
-  /** While the system takes no more bytes. */
-  drained: Promise<void> | undefined;
+  outbox: Outbox;
   closing(error: LibvirtConnectionError): void;
 };
 
-const write = (state: State, packet: Buffer): boolean => {
+const write = (state: State, packet: Buffer): Promise<void> => {
   if (state.end.signal.aborted) throw state.end.signal.reason;
-  return state.options.duplex.write(packet);
+  return state.outbox.write(packet);
 };
 
 const sendKeepalive = (state: State, procedure: number): void => {
   if (state.end.signal.aborted) return;
   const header = { program: KEEPALIVE.program, version: 1, procedure, type: packetTypes.message };
-  write(state, encodePacket({ ...header, serial: 0, status: packetStatus.ok }, Buffer.alloc(0)));
+  void write(state, encodePacket({ ...header, serial: 0, status: packetStatus.ok }, Buffer.alloc(0)));
 };
 
 const onReply = (state: State, packet: Packet): void => {
@@ -133,7 +133,6 @@ const listen = (state: State, keepalive: Keepalive): void => {
       state.closing(asConnectionError(error));
     }
   });
-  duplex.on('drain', () => keepalive.touch());
   duplex.on('error', (error: Error) =>
     state.closing(
       new LibvirtConnectionError('closed', `connection lost: ${error.message}`, { cause: error }),
@@ -161,7 +160,7 @@ const send = (state: State, name: ProcedureName, body: Buffer, onStream?: (packe
   });
   if (onStream !== undefined) state.streams.set(serial, onStream);
   try {
-    write(state, packet);
+    void write(state, packet);
   } catch (error) {
     state.pending.delete(serial);
     state.streams.delete(serial);
@@ -216,9 +215,6 @@ const createCall = (state: State) => {
   };
 };
 
-const waitForDrain = (duplex: Duplex, ended: AbortSignal): Promise<void> =>
-  raceAbort(new Promise<void>((resolve) => void duplex.once('drain', () => resolve())), ended);
-
 /** Both halves of the RPC over one byte stream: calls out, replies, messages and keepalive in. */
 export const createPeer = (options: PeerOptions) => {
   const closed = Promise.withResolvers<LibvirtConnectionError>();
@@ -233,13 +229,14 @@ export const createPeer = (options: PeerOptions) => {
     options.duplex.destroy();
     closed.resolve(error);
   };
+  const outbox = createOutbox(options.duplex);
   const state: State = {
     options,
     pending: new Map(),
     streams: new Map(),
     serial: 0,
     end,
-    drained: undefined,
+    outbox,
     closing,
   };
   const keepalive = createKeepalive(
@@ -254,7 +251,7 @@ export const createPeer = (options: PeerOptions) => {
   let holds = 0;
   return {
     call: createCall(state),
-    /** Resolves when the packet is taken over by the system; waits while earlier ones are not. */
+    /** Resolves when the system has taken the packet, and with it all earlier ones. */
     sendStream: async (
       name: ProcedureName,
       serial: number,
@@ -262,12 +259,10 @@ export const createPeer = (options: PeerOptions) => {
       signal: AbortSignal,
     ): Promise<void> => {
       const { payload, ...rest } = part;
-      const free = write(state, encodePacket({ ...numberOf(name), ...rest, serial }, payload));
-      if (free) return;
-      state.drained ??= waitForDrain(options.duplex, end.signal).finally(() => {
-        state.drained = undefined;
-      });
-      await raceAbort(state.drained, signal);
+      const taken = write(state, encodePacket({ ...numberOf(name), ...rest, serial }, payload));
+      const linked = linkSignals([signal, end.signal]);
+      await raceAbort(taken, linked.signal).finally(() => linked.clear());
+      keepalive.touch();
     },
     endStream: (serial: number): void => {
       state.streams.delete(serial);

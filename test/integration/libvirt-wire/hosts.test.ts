@@ -194,7 +194,7 @@ describe('one libvirtd', () => {
       );
       await domains.setMetadata(
         dom,
-        { xml: '<m:tag xmlns:m="urn:wire">1</m:tag>', prefix: 'm', namespace: 'urn:wire' },
+        { xml: '<tag>1</tag>', prefix: 'm', namespace: 'urn:wire' },
         domainConfig,
         never,
       );
@@ -209,7 +209,8 @@ describe('one libvirtd', () => {
       expect(stats.find(({ domain }) => domain.name === 'speaker')?.values['state.state']).toBe(1);
       await host.virsh('destroy', 'speaker');
       await gone.promise;
-      expect(events).toEqual([0, 2, 4, 5]);
+      expect(events.slice(0, 4)).toEqual([0, 2, 3, 4]);
+      expect(events.at(-1)).toBe(5);
       await domains.undefine(dom, 0, never);
     });
   });
