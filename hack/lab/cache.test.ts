@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,13 +22,15 @@ describe('cached', () => {
     expect(builds).toBe(1);
   });
 
-  it('leaves nothing of a build that failed and takes over from a builder that died', async () => {
-    const failing = cached('tool-1', () => Promise.reject(new Error('no compiler')), root);
-    await expect(failing).rejects.toThrow('no compiler');
+  it('leaves nothing of a build that failed, and starts the next one afresh', async () => {
+    const failing = async (directory: string): Promise<void> => {
+      writeFileSync(join(directory, 'half'), '');
+      throw new Error('no compiler');
+    };
+    await expect(cached('tool-1', failing, root)).rejects.toThrow('no compiler');
     expect(existsSync(join(root, 'tool-1'))).toBe(false);
-    // No process has a pid above the kernel's limit of 2^22.
-    writeFileSync(join(root, 'tool-1.lock'), '99999999');
-    expect(await cached('tool-1', async () => undefined, root)).toBe(join(root, 'tool-1'));
+    const folder = await cached('tool-1', async () => undefined, root);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 

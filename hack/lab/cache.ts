@@ -1,30 +1,34 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pidAlive } from './process.ts';
 
 /** The folder of everything that is expensive to make: `OVCP_CACHE`, else `ovcp` in the user's cache folder. */
 export const cacheRoot = (env: NodeJS.ProcessEnv = process.env): string =>
   env['OVCP_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ovcp');
 
-const tryLock = (lockPath: string): boolean => {
-  try {
-    writeFileSync(lockPath, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch {
-    const owner = Number.parseInt(safeRead(lockPath), 10);
-    // A builder that was killed leaves its lock: whoever finds its pid gone takes it away.
-    if (Number.isInteger(owner) && !pidAlive(owner)) rmSync(lockPath, { force: true });
-    return false;
-  }
-};
+/**
+ * Takes the lock of a folder, or returns undefined when another process has it. An abstract UNIX socket (unix(7)) can
+ * be bound once and goes with its process, so a builder that is killed leaves no lock behind.
+ */
+const tryLock = (target: string): Promise<Server | undefined> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    const name = createHash('sha256').update(target).digest('hex');
+    server.listen(`\0ovcp-cache-${name}`, () => resolve(server));
+  });
 
-const safeRead = (path: string): string => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
+const lock = async (target: string): Promise<Server> => {
+  for (;;) {
+    const held = await tryLock(target);
+    if (held !== undefined) return held;
+    await sleep(250);
   }
 };
 
@@ -39,20 +43,17 @@ export const cached = async (
 ): Promise<string> => {
   const target = join(root, key);
   if (existsSync(target)) return target;
-  mkdirSync(dirname(target), { recursive: true });
-  const lockPath = `${target}.lock`;
-  while (!tryLock(lockPath)) {
-    await sleep(250);
-  }
+  const held = await lock(target);
   try {
     if (existsSync(target)) return target;
     const partial = `${target}.partial`;
+    mkdirSync(dirname(target), { recursive: true });
     rmSync(partial, { recursive: true, force: true });
-    mkdirSync(partial, { recursive: true });
+    mkdirSync(partial);
     await build(partial);
     renameSync(partial, target);
     return target;
   } finally {
-    rmSync(lockPath, { force: true });
+    await new Promise((resolve) => held.close(resolve));
   }
 };

@@ -134,11 +134,12 @@ const startParts = async (
 };
 
 /**
- * Brings up control plane, two KVM hosts, the server of the guest image and (unless told otherwise) the operator, all
- * left running, with their state in `dir`. What was started is taken down again when something fails.
+ * Brings up control plane, two KVM hosts, the server of the guest image and (unless told otherwise) the operator and a
+ * HostPool `kvm` of the hosts, all left running, with their state in `dir`. The hosts' Secrets are there in any case.
+ * What was started is taken down again when something fails.
  */
 export const labUp = async (
-  options: { dir?: string; operator?: boolean; say?: Say } = {},
+  options: { dir?: string; operator?: boolean; hostPool?: boolean; say?: Say } = {},
   signal?: AbortSignal,
 ): Promise<Lab> => {
   const dir = options.dir ?? defaultLabDir;
@@ -152,7 +153,8 @@ export const labUp = async (
   try {
     const lab = await startParts(dir, say, (state) => writeState(dir, state), signal);
     signal?.throwIfAborted();
-    const objects = [...lab.hosts.map((host) => credentialsSecret(host)), hostPoolManifest(lab.hosts)];
+    const secrets = lab.hosts.map((host) => credentialsSecret(host));
+    const objects = options.hostPool === false ? secrets : [...secrets, hostPoolManifest(lab.hosts)];
     writeFileSync(join(dir, 'hosts.json'), listOf(objects), { mode: 0o600 });
     await lab.plane.mustKubectl(['apply', '--server-side', '-f', join(dir, 'hosts.json')]);
     writeFileSync(join(dir, 'env'), envFile(dir, lab));
