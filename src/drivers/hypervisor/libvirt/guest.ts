@@ -1,0 +1,161 @@
+/**
+ * What the guests of one host say of themselves, kept until something hints that it changed. While a running guest
+ * has no address yet it is asked again with growing pauses from one timer per host; a settled fleet costs nothing.
+ */
+import type { Clock } from '../../../runtime/clock.ts';
+import type { GuestSeen } from '../contract.ts';
+
+export interface GuestWatch {
+  known(uuid: string): GuestSeen | undefined;
+  /** Asks in the background and tells when the answer differs. */
+  refresh(uuid: string): void;
+  /** Asks now when nothing is known yet, but waits no longer than a moment. */
+  first(uuid: string, signal: AbortSignal): Promise<GuestSeen | undefined>;
+  forget(uuid: string): void;
+  close(): void;
+}
+
+interface Watched {
+  seen: GuestSeen | undefined;
+  asking: Promise<void> | undefined;
+  again: boolean;
+  /** Tries without an address so far, and when the next is due. */
+  tries: number;
+  dueMs: number | undefined;
+}
+
+export interface GuestWatchOptions {
+  readonly clock: Clock;
+  /** What the guest says now; undefined when the machine does not run. */
+  readonly ask: (uuid: string, signal: AbortSignal) => Promise<GuestSeen | undefined>;
+  readonly onChange: (uuid: string) => void;
+}
+
+const FIRST_WAIT_MS = 2_000;
+const FIRST_PAUSE_MS = 1_000;
+const PAUSE_GROWTH = 1.3;
+const LONGEST_PAUSE_MS = 15_000;
+/** About five minutes of asking; after that only events and fresh looks ask again. */
+const MAX_TRIES = 30;
+/** One silent guest must not fill the daemon's slots. */
+const MAX_ASKING = 2;
+
+const same = (a: GuestSeen | undefined, b: GuestSeen | undefined): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
+
+/** Runs so many at a time, the others in order. */
+const createLimit = (limit: number) => {
+  const queue: (() => Promise<void>)[] = [];
+  let running = 0;
+  const pump = (): void => {
+    while (running < limit) {
+      const next = queue.shift();
+      if (next === undefined) return;
+      running += 1;
+      void next().finally(() => {
+        running -= 1;
+        pump();
+      });
+    }
+  };
+  return {
+    run: (work: () => Promise<void>): void => {
+      queue.push(work);
+      pump();
+    },
+    clear: (): void => {
+      queue.length = 0;
+    },
+  };
+};
+
+/** When a guest that has no address yet is asked again; undefined: no more. */
+const nextPauseMs = (seen: GuestSeen, tries: number): number | undefined =>
+  seen.addresses.length > 0 || tries >= MAX_TRIES
+    ? undefined
+    : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * PAUSE_GROWTH ** tries);
+
+export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): GuestWatch => {
+  const guests = new Map<string, Watched>();
+  const ending = new AbortController();
+  const limit = createLimit(MAX_ASKING);
+  let cancelTimer: (() => void) | undefined;
+
+  const entry = (uuid: string): Watched => {
+    const known = guests.get(uuid);
+    if (known !== undefined) return known;
+    const made: Watched = { seen: undefined, asking: undefined, again: false, tries: 0, dueMs: undefined };
+    guests.set(uuid, made);
+    return made;
+  };
+  const schedule = (): void => {
+    cancelTimer?.();
+    const due = [...guests.values()].flatMap(({ dueMs }) => dueMs ?? []);
+    if (due.length === 0 || ending.signal.aborted) return;
+    cancelTimer = clock.after(Math.max(50, Math.min(...due) - clock.monotonicMs()), () => {
+      for (const [uuid, watched] of guests) {
+        if (watched.dueMs !== undefined && watched.dueMs <= clock.monotonicMs()) enqueue(uuid, watched);
+      }
+    });
+  };
+  const settle = (uuid: string, watched: Watched, seen: GuestSeen | undefined): void => {
+    if (guests.get(uuid) !== watched) return;
+    if (seen === undefined) {
+      guests.delete(uuid);
+      return;
+    }
+    const pauseMs = nextPauseMs(seen, watched.tries);
+    watched.tries += 1;
+    watched.dueMs = pauseMs === undefined ? undefined : clock.monotonicMs() + pauseMs;
+    const changed = watched.seen !== undefined && !same(watched.seen, seen);
+    watched.seen = seen;
+    if (changed) onChange(uuid);
+    schedule();
+  };
+  const run = async (uuid: string, watched: Watched): Promise<void> => {
+    do {
+      watched.again = false;
+      try {
+        settle(uuid, watched, await ask(uuid, ending.signal));
+      } catch {
+        // The connection broke: what was said before stays until the next look.
+      }
+    } while (watched.again && !ending.signal.aborted);
+    watched.asking = undefined;
+  };
+  const enqueue = (uuid: string, watched: Watched): void => {
+    watched.dueMs = undefined;
+    if (watched.asking !== undefined) {
+      watched.again = true;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    watched.asking = promise;
+    limit.run(() => run(uuid, watched).finally(resolve));
+  };
+  return {
+    known: (uuid) => guests.get(uuid)?.seen,
+    refresh: (uuid) => {
+      const watched = entry(uuid);
+      watched.tries = 0;
+      enqueue(uuid, watched);
+    },
+    first: async (uuid, signal) => {
+      const watched = entry(uuid);
+      if (watched.seen !== undefined) return watched.seen;
+      enqueue(uuid, watched);
+      const over = new AbortController();
+      const both = AbortSignal.any([signal, over.signal, ending.signal]);
+      await Promise.race([watched.asking, clock.sleep(FIRST_WAIT_MS, both).catch(() => undefined)]);
+      over.abort();
+      return guests.get(uuid)?.seen;
+    },
+    forget: (uuid) => void guests.delete(uuid),
+    close: () => {
+      ending.abort();
+      cancelTimer?.();
+      guests.clear();
+      limit.clear();
+    },
+  };
+};

@@ -1,0 +1,180 @@
+/** Long work on one host: full copies and imports. The host converts; bytes go over a connection of their own. */
+import { Fault } from '../../../runtime/fault.ts';
+import type { Chunk, StorageWork } from '../host-storage.ts';
+import type { Remote } from './remote.ts';
+import { poolOf } from './storage-place.ts';
+import {
+  beginMaking,
+  checkStillRaw,
+  checkVolumeName,
+  completeVolume,
+  createVolume,
+  deleteVolume,
+  endMaking,
+  handleOf,
+  PART,
+  type Shelf,
+  seeVolume,
+} from './storage-volumes.ts';
+import { type VolumeWish, volumeXml } from './storage-xml.ts';
+
+/** create-from answers when the whole copy is made. */
+const COPY_LIMIT_MS = 24 * 3_600_000;
+const CLEAN_UP_LIMIT_MS = 30_000;
+/** VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM. */
+const SPARSE = 1;
+/** A fresh qcow2 file is smaller than this; a hole in front of it must not keep what lies there. */
+const PLAIN_HEAD_BYTES = 1024 * 1024;
+
+type Progress = (percent: number) => void;
+type Copy = Extract<StorageWork, { kind: 'copy' }>;
+type Import = Extract<StorageWork, { kind: 'import' }>;
+
+/** `bulk` is a connection that may be blocked for as long as a copy takes. */
+export interface Workshop extends Shelf {
+  readonly bulk: Remote;
+}
+
+const createFrom = async (
+  shop: Workshop,
+  from: string,
+  wish: VolumeWish,
+  signal: AbortSignal,
+): Promise<void> => {
+  await shop.bulk.call(
+    'STORAGE_VOL_CREATE_XML_FROM',
+    { pool: poolOf(shop.place), xml: volumeXml(wish), clonevol: handleOf(shop.place, from), flags: 0 },
+    signal,
+    { timeoutMs: COPY_LIMIT_MS },
+  );
+};
+
+const isDone = async (shop: Workshop, volume: string, signal: AbortSignal): Promise<boolean> => {
+  const sight = await seeVolume(shop, volume, signal);
+  return sight.kind === 'present' && sight.volume.complete;
+};
+
+/** After a failure nothing of the volume stays, if the host can still be reached; else its marker tells. */
+const orNothing = async (shop: Workshop, volume: string, work: () => Promise<void>): Promise<void> => {
+  try {
+    await work();
+  } catch (error) {
+    await deleteVolume(shop, volume, AbortSignal.timeout(CLEAN_UP_LIMIT_MS)).catch(() => undefined);
+    throw error;
+  }
+};
+
+const copy = async (shop: Workshop, work: Copy, progress: Progress, signal: AbortSignal): Promise<void> => {
+  const source = await completeVolume(shop, work.from, signal);
+  checkStillRaw(source);
+  if (work.sizeBytes < source.sizeBytes) {
+    throw new Fault('invalid', 'The copy is smaller than its source.', { reason: 'DiskSmallerThanImage' });
+  }
+  await orNothing(shop, work.volume, async () => {
+    await beginMaking(shop, work.volume, signal);
+    progress(0);
+    const { volume: name, format, sizeBytes } = work;
+    await createFrom(shop, work.from, { name, format, sizeBytes }, signal);
+    await endMaking(shop, work.volume, undefined, signal);
+  });
+  progress(100);
+};
+
+/** Headers that libvirt or QEMU would take for something else than raw bytes. */
+const MAGICS = ['QFI\u00fb', 'QED\0', 'KDMV', 'COWD', 'conectix', 'vhdxfile', '# Disk Descriptor'];
+
+const checkRawHead = (head: Uint8Array): void => {
+  const text = Buffer.from(head.subarray(0, 32)).toString('latin1');
+  if (!MAGICS.some((magic) => text.startsWith(magic))) return;
+  throw new Fault('invalid', 'The image is said to be raw and holds another format.', {
+    reason: 'ImageFormatRefused',
+  });
+};
+
+async function* metered(work: Import, progress: Progress): AsyncGenerator<Chunk, void, void> {
+  let received = 0;
+  let told = -1;
+  for await (const chunk of work.chunks) {
+    const isBytes = chunk instanceof Uint8Array;
+    const size = isBytes ? chunk.byteLength : chunk.hole;
+    if (size === 0) continue;
+    if (received === 0 && isBytes && work.sourceFormat !== 'qcow2') checkRawHead(chunk);
+    const plain = isBytes ? 0 : Math.min(size, Math.max(0, PLAIN_HEAD_BYTES - received));
+    received += size;
+    if (received > work.maxBytes) {
+      throw new Fault('invalid', 'The stream is longer than the image may be.', { reason: 'ImageTooLarge' });
+    }
+    if (isBytes) yield chunk;
+    else {
+      if (plain > 0) yield new Uint8Array(plain);
+      if (size > plain) yield { hole: size - plain };
+    }
+    const percent = Math.min(90, Math.floor((received / work.maxBytes) * 90));
+    if (percent > told) progress(percent);
+    told = percent;
+  }
+}
+
+/** Streams into an existing volume from its start. */
+export const upload = async (
+  shop: Pick<Workshop, 'remote' | 'place'>,
+  name: string,
+  chunks: AsyncIterable<Chunk>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const vol = handleOf(shop.place, name);
+  await shop.remote.streams.upload(
+    'STORAGE_VOL_UPLOAD',
+    { vol, offset: 0n, length: 0n, flags: SPARSE },
+    chunks,
+    signal,
+  );
+};
+
+/** A file of one format that is wanted in the same format, and cannot hide another one, needs no conversion. */
+const isKept = (work: Import): boolean => work.sourceFormat !== 'qcow2' && work.format !== 'qcow2';
+
+const importImage = async (
+  shop: Workshop,
+  work: Import,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> => {
+  const landing = isKept(work) ? work.volume : work.volume + PART;
+  await orNothing(shop, work.volume, async () => {
+    await beginMaking(shop, work.volume, signal);
+    const sourceFormat = work.sourceFormat === 'qcow2' ? 'qcow2' : 'raw';
+    const landingBytes = sourceFormat === 'qcow2' ? PLAIN_HEAD_BYTES : 0;
+    await createVolume(shop, { name: landing, format: sourceFormat, sizeBytes: landingBytes }, signal);
+    await upload(shop, landing, metered(work, progress), signal);
+    const { digest, virtualSizeBytes } = await work.finished;
+    progress(91);
+    if (!isKept(work)) {
+      const format = work.format === 'qcow2' ? 'qcow2' : 'raw';
+      const wish = { name: work.volume, format, sizeBytes: virtualSizeBytes } as const;
+      await createFrom(shop, landing, wish, signal);
+    }
+    progress(99);
+    await endMaking(shop, work.volume, digest, signal);
+  });
+  progress(100);
+};
+
+/** Does nothing when the volume is there and whole. Faults and wire errors pass through. */
+export const doWork = async (
+  shop: Workshop,
+  work: StorageWork,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> => {
+  checkVolumeName(work.volume);
+  if (await isDone(shop, work.volume, signal)) return;
+  switch (work.kind) {
+    case 'copy':
+      return copy(shop, work, progress, signal);
+    case 'import':
+      return importImage(shop, work, progress, signal);
+    default:
+      return work satisfies never;
+  }
+};

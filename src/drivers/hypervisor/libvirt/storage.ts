@@ -1,0 +1,129 @@
+/** Seam 3 over libvirt: places, volumes and work of one host. */
+import type { Clock } from '../../../runtime/clock.ts';
+import { Fault } from '../../../runtime/fault.ts';
+import type { HostId } from '../contract.ts';
+import type { HostStorage, StoragePlace, StorageStep } from '../host-storage.ts';
+import type { HostLink } from './host-link.ts';
+import type { Remote } from './remote.ts';
+import { forgetPlace, preparePlace, seePlace, writeSharedMarker } from './storage-place.ts';
+import {
+  beginMaking,
+  checkStillRaw,
+  checkVolumeName,
+  completeVolume,
+  createVolume,
+  deleteVolume,
+  endMaking,
+  handleOf,
+  listVolumes,
+  type Shelf,
+  seeVolume,
+} from './storage-volumes.ts';
+import { doWork, upload } from './storage-work.ts';
+import { toHostFault } from './to-fault.ts';
+
+const isWhole = async (shelf: Shelf, volume: string, signal: AbortSignal): Promise<boolean> => {
+  const sight = await seeVolume(shelf, volume, signal);
+  if (sight.kind === 'absent') return false;
+  if (!sight.volume.complete) await deleteVolume(shelf, volume, signal);
+  return sight.volume.complete;
+};
+
+type OnVolume<K extends StorageStep['kind']> = (
+  shelf: Shelf,
+  step: Extract<StorageStep, { readonly kind: K }>,
+  signal: AbortSignal,
+) => Promise<void>;
+
+const createBlank: OnVolume<'createBlank'> = async (shelf, { volume, format, sizeBytes }, signal) => {
+  checkVolumeName(volume);
+  if (await isWhole(shelf, volume, signal)) return;
+  await createVolume(shelf, { name: volume, format, sizeBytes }, signal);
+};
+
+const createLinked: OnVolume<'createLinked'> = async (shelf, { volume, backing, sizeBytes }, signal) => {
+  checkVolumeName(volume);
+  if (await isWhole(shelf, volume, signal)) return;
+  const below = await completeVolume(shelf, backing, signal);
+  if (sizeBytes < below.sizeBytes) {
+    throw new Fault('invalid', 'The disk is smaller than its image.', { reason: 'DiskSmallerThanImage' });
+  }
+  const format = below.name.endsWith('.raw') ? 'raw' : 'qcow2';
+  const under = { path: `${shelf.place.path}/${backing}`, format } as const;
+  await createVolume(shelf, { name: volume, format: 'qcow2', sizeBytes, backing: under }, signal);
+};
+
+const grow: OnVolume<'grow'> = async (shelf, { volume, sizeBytes }, signal) => {
+  const seen = await completeVolume(shelf, volume, signal);
+  checkStillRaw(seen);
+  if (seen.sizeBytes >= sizeBytes) return;
+  const args = { vol: handleOf(shelf.place, volume), capacity: BigInt(sizeBytes), flags: 0 };
+  await shelf.remote.call('STORAGE_VOL_RESIZE', args, signal);
+};
+
+const putSmall: OnVolume<'putSmall'> = async (shelf, { volume, bytes }, signal) => {
+  checkVolumeName(volume);
+  await beginMaking(shelf, volume, signal);
+  await createVolume(shelf, { name: volume, format: 'raw', sizeBytes: bytes.byteLength }, signal);
+  const whole = async function* () {
+    yield bytes;
+  };
+  await upload(shelf, volume, whole(), signal);
+  await endMaking(shelf, volume, undefined, signal);
+};
+
+const takeStep = (shelf: Shelf, step: StorageStep, signal: AbortSignal): Promise<void> => {
+  switch (step.kind) {
+    case 'preparePlace':
+      return preparePlace(shelf.remote, shelf.place, signal);
+    case 'writeSharedMarker':
+      return writeSharedMarker(shelf.remote, shelf.place, signal);
+    case 'forgetPlace':
+      return forgetPlace(shelf.remote, shelf.place, signal);
+    case 'createBlank':
+      return createBlank(shelf, step, signal);
+    case 'createLinked':
+      return createLinked(shelf, step, signal);
+    case 'grow':
+      return grow(shelf, step, signal);
+    case 'delete':
+      return deleteVolume(shelf, step.volume, signal);
+    case 'putSmall':
+      return putSmall(shelf, step, signal);
+    default:
+      return step satisfies never;
+  }
+};
+
+/** `linkOf` throws Fault when the host is not in the pool (any more). */
+export const createHostStorage = (
+  host: HostId,
+  linkOf: () => HostLink<unknown>,
+  clock: Clock,
+): HostStorage => {
+  const on = async <T>(
+    place: StoragePlace,
+    work: (shelf: Shelf, link: HostLink<unknown>) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => {
+    try {
+      const link = linkOf();
+      const { remote }: { readonly remote: Remote } = await link.up(signal);
+      return await work({ remote, place, sleep: (delayMs, signal) => clock.sleep(delayMs, signal) }, link);
+    } catch (error) {
+      throw toHostFault(error, host);
+    }
+  };
+  return {
+    seePlace: (place, signal) => on(place, ({ remote }) => seePlace(remote, place, signal), signal),
+    see: (place, volume, signal) => on(place, (shelf) => seeVolume(shelf, volume, signal), signal),
+    list: (place, signal) => on(place, (shelf) => listVolumes(shelf, signal), signal),
+    take: (place, step, signal) => on(place, (shelf) => takeStep(shelf, step, signal), signal),
+    work: (place, work, progress, signal) =>
+      on(
+        place,
+        async (shelf, link) => doWork({ ...shelf, bulk: await link.bulk(signal) }, work, progress, signal),
+        signal,
+      ),
+  };
+};
