@@ -28,6 +28,8 @@ const probeXml = (uuid: string, arch: string): string =>
       el('memory', { unit: 'MiB' }, '32'),
       el('vcpu', {}, '1'),
       el('os', {}, el('type', { arch }, 'hvm')),
+      // The CPU that machines get: paravirtual KVM takes a plain one and refuses this one.
+      el('cpu', { mode: 'host-model' }),
       el(
         'devices',
         {},
