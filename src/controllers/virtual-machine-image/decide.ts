@@ -1,0 +1,84 @@
+/** The next step for an image, and why. Pure. */
+import { FINALIZER } from '../../api/identity.ts';
+import { decideDeletion } from './decide-deletion.ts';
+import { type Decision, settled, step, wait } from './decision.ts';
+import { refusalOf, verdictOfImport } from './refusal.ts';
+import { completeCopies, copyKeyOf, hiddenCopies, isComplete, wantedHosts } from './wanted.ts';
+import type { HostWorld, ImageSight, ImageWorld } from './world.ts';
+
+/** Progress comes by the jobs room; this is for when it forgets us. */
+const importPollMs = 60_000;
+
+/** Which of the wanted copies are to be begun now. */
+export const toImport = (world: ImageWorld, seen: ImageSight, nowMs: number): readonly HostWorld[] =>
+  refusalOf(world) !== undefined
+    ? []
+    : wantedHosts(world, seen).filter(({ name }) => {
+        const state = world.imports.get(copyKeyOf(world, name));
+        return (
+          !isComplete(seen, name) &&
+          (state === undefined || (state.kind === 'failed' && state.dueMs <= nowMs))
+        );
+      });
+
+export const beginImports = (hosts: readonly HostWorld[]): Decision =>
+  step({ kind: 'import', hosts: hosts.map(({ name }) => name) }, 'Importing', 'The image is being fetched.');
+
+/** Something that is wanted and missing, and not being fetched at this moment. */
+const decideFailed = (world: ImageWorld, seen: ImageSight, nowMs: number): Decision | undefined => {
+  for (const { name } of wantedHosts(world, seen)) {
+    const state = world.imports.get(copyKeyOf(world, name));
+    if (state?.kind === 'failed' && !isComplete(seen, name)) {
+      const { health, reason, message } = verdictOfImport(state.fault);
+      return wait(health, reason, message, Math.max(0, state.dueMs - nowMs));
+    }
+  }
+  return undefined;
+};
+
+const decideNowhere = (world: ImageWorld, seen: ImageSight): Decision => {
+  const [hidden] = hiddenCopies(world, seen);
+  if (hidden !== undefined) {
+    return wait('unknown', 'HostUnreachable', `${hidden}, which has the image, cannot be asked.`);
+  }
+  return wantedHosts(world, seen).length === 0
+    ? wait('trouble', 'NoHostsReady', 'No host that reaches the storage pool is ready.')
+    : wait('progress', 'Importing', 'The image is being fetched.', importPollMs);
+};
+
+const decideCopies = (world: ImageWorld, seen: ImageSight, nowMs: number): Decision => {
+  const refusal = refusalOf(world);
+  if (refusal !== undefined) return settled(refusal.health, refusal.reason, refusal.message);
+  const missing = toImport(world, seen, nowMs);
+  if (missing.length > 0) {
+    const begin = beginImports(missing);
+    return completeCopies(seen).length === 0 ? begin : { ...begin, ...there };
+  }
+  const failed = decideFailed(world, seen, nowMs);
+  if (failed !== undefined) return failed;
+  if (completeCopies(seen).length === 0) return decideNowhere(world, seen);
+  const more = wantedHosts(world, seen).some(({ name }) => !isComplete(seen, name));
+  return more
+    ? wait(there.health, there.reason, there.message, importPollMs)
+    : settled(there.health, there.reason, there.message);
+};
+
+/**
+ * A further copy on its way changes nothing of it: whoever waits for the image (kstatus) has what was asked for, and
+ * a machine placed on another host must not make a settled image unsettled again.
+ */
+const there = { health: 'ok', reason: 'Ready', message: 'The image is there and verified.' } as const;
+
+export const decide = (world: ImageWorld, seen: ImageSight, nowMs: number): Decision => {
+  const { image } = world;
+  const ours = (image.metadata.finalizers ?? []).includes(FINALIZER);
+  if (image.metadata.deletionTimestamp !== undefined) {
+    return ours
+      ? decideDeletion(world, seen, toImport(world, seen, nowMs))
+      : settled('progress', 'Deleting', 'Others hold the object.');
+  }
+  if (world.pausedBy !== undefined) return settled('progress', 'Paused', `Paused: ${world.pausedBy}.`);
+  if (world.poolLack !== undefined) return wait('invalid', world.poolLack.reason, world.poolLack.message);
+  if (!ours) return step({ kind: 'addFinalizer' }, 'Importing', 'The image is being fetched.');
+  return decideCopies(world, seen, nowMs);
+};

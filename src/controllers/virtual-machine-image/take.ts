@@ -1,0 +1,113 @@
+/** One step of an image's life, at the API server, on a host, or handed to the jobs room. */
+import { FINALIZER } from '../../api/identity.ts';
+import type { HostStorage, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
+import { Fault } from '../../runtime/fault.ts';
+import { addFinalizerPatch, removeFinalizerPatch } from '../../runtime/finalizer.ts';
+import type { Taken } from '../../runtime/pass.ts';
+import { FIELD_MANAGER } from '../context.ts';
+import { pathIn } from '../places.ts';
+import type { ImageStep } from './decision.ts';
+import type { GatherDeps } from './gather.ts';
+import { type ImageConfig, importImage } from './import-image.ts';
+import { copyKeyOf } from './wanted.ts';
+import type { ImageSight, ImageWorld } from './world.ts';
+
+type Ended = Taken<ImageSight>;
+
+export interface TakeDeps extends GatherDeps {
+  readonly config: ImageConfig;
+}
+
+interface At {
+  readonly storage: HostStorage;
+  readonly place: StoragePlace;
+}
+
+const at = ({ context }: TakeDeps, world: ImageWorld, host: string): At => {
+  const it = world.hosts.find(({ name }) => name === host);
+  const session = it && context.fleet.session(it.pool);
+  if (it === undefined || session === undefined || world.place === undefined) {
+    throw new Fault('unreachable', `${host} is not connected.`, { reason: 'HostUnreachable' });
+  }
+  return { storage: session.pool.hostStorage(it.id), place: world.place };
+};
+
+const finalize = async (
+  { context }: TakeDeps,
+  { image }: ImageWorld,
+  change: 'add' | 'remove',
+  signal: AbortSignal,
+): Promise<Ended> => {
+  const { metadata } = image;
+  const patch = (change === 'add' ? addFinalizerPatch : removeFinalizerPatch)(metadata, FINALIZER);
+  if (patch !== undefined) {
+    const name = { namespace: metadata.namespace, name: metadata.name };
+    await context.effect(`${change} finalizer`, () =>
+      context.kinds.images.resource.patchJson(name, patch, { fieldManager: FIELD_MANAGER }, signal),
+    );
+  }
+  return change === 'add' ? { kind: 'wrote' } : { kind: 'gone' };
+};
+
+const begin = (deps: TakeDeps, world: ImageWorld, hosts: readonly string[]): Ended => {
+  const { image, file, maxImageBytes } = world;
+  for (const host of hosts) {
+    const run = importImage(deps.context, deps.config, {
+      image,
+      file,
+      maxImageBytes,
+      ...at(deps, world, host),
+    });
+    deps.imports.start(image.metadata.uid, copyKeyOf(world, host), host, (progress, signal) =>
+      deps.context.effect('import image', () => run(progress, signal)),
+    );
+  }
+  return { kind: 'wrote' };
+};
+
+/** Asked of the host once more: what stands on the file is proved by backing paths, not by our records. */
+const remove = async (
+  deps: TakeDeps,
+  world: ImageWorld,
+  seen: ImageSight,
+  host: string,
+  signal: AbortSignal,
+): Promise<Ended> => {
+  const { storage, place } = at(deps, world, host);
+  const path = pathIn(place, world.file);
+  const clones = (await storage.list(place, signal)).some(({ backingPath }) => backingPath === path);
+  if (!clones) {
+    await deps.context.effect('delete image', () =>
+      storage.take(place, { kind: 'delete', volume: world.file }, signal),
+    );
+  }
+  const copies = seen.copies.map((copy) =>
+    copy.host === host ? { ...copy, clones, volume: clones ? copy.volume : undefined } : copy,
+  );
+  return { kind: 'done', seen: { ...seen, copies } };
+};
+
+export const take = async (
+  deps: TakeDeps,
+  world: ImageWorld,
+  seen: ImageSight,
+  step: ImageStep,
+  signal: AbortSignal,
+): Promise<Ended> => {
+  switch (step.kind) {
+    case 'addFinalizer':
+      return finalize(deps, world, 'add', signal);
+    case 'removeFinalizer':
+      return finalize(deps, world, 'remove', signal);
+    case 'import':
+      return begin(deps, world, step.hosts);
+    case 'cancelImports':
+      await deps.imports.cancel(world.image.metadata.uid);
+      // What they left behind is looked for anew.
+      return { kind: 'started', afterMs: 0 };
+    case 'remove':
+      return remove(deps, world, seen, step.host, signal);
+    default:
+      return step satisfies never;
+  }
+};
