@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { clampToSafe, decodeStruct, encodeStruct } from './codec.ts';
 import { messages, procedures, structs } from './protocol.gen.ts';
