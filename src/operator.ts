@@ -7,6 +7,7 @@ import type { ControllerDeps } from './controllers/controller-deps.ts';
 import { createFleet, type FleetControl, type FleetDrivers } from './controllers/fleet.ts';
 import { createHostController } from './controllers/host/controller.ts';
 import { createHostPoolController } from './controllers/host-pool/controller.ts';
+import { createStoragePoolController } from './controllers/storage-pool/controller.ts';
 import { createDiskController } from './controllers/virtual-disk/controller.ts';
 import { createMachineController } from './controllers/virtual-machine/controller.ts';
 import type { ClusterAccess } from './kube/auth.ts';
@@ -68,14 +69,21 @@ interface Staff {
   readonly closers: readonly Closer[];
 }
 
-const createStaff = (deps: ControllerDeps): Staff => {
+const createStaff = (deps: ControllerDeps, fleet: FleetControl): Staff => {
   const machines = createMachineController(deps);
   const { allocations } = machines;
   const hostPools = createHostPoolController(deps);
   const hosts = createHostController(deps, { allocations });
+  const storagePools = createStoragePoolController(deps, fleet);
   const disks = createDiskController(deps);
   return {
-    controllers: [hostPools.controller, hosts.controller, disks.controller, machines.controller],
+    controllers: [
+      hostPools.controller,
+      hosts.controller,
+      storagePools.controller,
+      disks.controller,
+      machines.controller,
+    ],
     closers: [{ name: 'disk copies', close: () => disks.jobs.close() }],
   };
 };
@@ -165,7 +173,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     releasing: new Set(),
     effect,
   };
-  const { controllers, closers } = createStaff({ context, events, metrics, log, random, concurrency });
+  const { controllers, closers } = createStaff({ context, events, metrics, log, random, concurrency }, fleet);
   const lease = createOperatorLease(options, transport);
   metrics.leader(() => lease?.isLeader() ?? true);
   const manager = createManager({
@@ -174,7 +182,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     ...(lease === undefined ? {} : { lease }),
     closers: [
       ...closers,
-      { name: 'fleet', close: fleet.close },
+      { name: 'fleet', close: () => fleet.close() },
       { name: 'events', close: () => events.close() },
     ],
     clock,
@@ -184,7 +192,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     ...config.healthAddress,
     liveProblems: () => overduePasses(controllers),
     readyProblems: () => manager.unsynced().map((name) => `${name} is not listed yet`),
-    metrics: metrics.render,
+    metrics: () => metrics.render(),
     log,
   });
   const listening = Promise.withResolvers<{ readonly address: string; readonly port: number }>();
@@ -202,5 +210,5 @@ export const createOperator = (options: OperatorOptions): Operator => {
     }
   };
 
-  return { run, state: manager.state, listening: listening.promise, context, controllers, metrics };
+  return { run, state: () => manager.state(), listening: listening.promise, context, controllers, metrics };
 };

@@ -85,6 +85,12 @@ export const storagePoolStatus = z.object({
   hosts: listMap(hostState, 'name', 1024).optional().describe('The storage as each host sees it.'),
   capacity: quantity().optional().describe('Size of the storage, over all hosts when HostLocal.'),
   available: quantity().optional().describe('Free space, over all hosts when HostLocal.'),
+  sharedMarker: z
+    .boolean()
+    .optional()
+    .describe(
+      'The marker file was there once. From then on it must be: without it the folder is another one.',
+    ),
   disks: int(0, 10_000_000).optional().describe('Number of disks kept here.'),
   images: int(0, 10_000_000).optional().describe('Number of images kept here.'),
 });

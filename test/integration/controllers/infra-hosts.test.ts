@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { has, type Lab, machine, simulatedPool, startLab } from './operator-lab.ts';
+import { has, type Lab, machine, simulatedPool, startLab, storagePool } from './operator-lab.ts';
 
 describe('pools and hosts on a real API server', () => {
   let lab: Lab;
@@ -39,5 +39,22 @@ describe('pools and hosts on a real API server', () => {
       namespace: 'default',
     });
     expect(vm?.status?.['host']).toMatch(/^one\.a[12]$/);
+  });
+
+  it('prepares storage and runs a machine with a disk', async () => {
+    await lab.apply(storagePool('st', 'one'));
+    const pool = await lab.until('storagepool', 'st', (it) => has(it, 'Ready', 'True', 'Ready'));
+    expect(pool?.status).toMatchObject({
+      hosts: [
+        { name: 'one.a1', ready: true },
+        { name: 'one.a2', ready: true },
+      ],
+      capacity: '2Ti',
+    });
+    const disks = [{ name: 'root', template: { size: '1Gi', storagePoolRef: { name: 'st' } } }];
+    await lab.apply(machine('m2', 'one', { disks }));
+    await lab.until('virtualmachine.ovcp.dev', 'm2', (it) => has(it, 'Ready', 'True'), {
+      namespace: 'default',
+    });
   });
 });

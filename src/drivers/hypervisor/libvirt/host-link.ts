@@ -43,7 +43,7 @@ export interface LinkOptions<Session> {
 
 const pending = (endpoint: HostEndpoint): Fault =>
   new Fault('unreachable', `The host ${endpoint.host} is not connected yet.`, {
-    reason: 'HostUnreachable',
+    reason: 'Connecting',
     where: endpoint.host,
   });
 

@@ -1,0 +1,36 @@
+/** The world of one StoragePool, from stores and the fleet's memory. */
+import type { ControllerContext } from '../context.ts';
+import { placeOf } from '../places.ts';
+import { siteOf, sitesOf } from '../sites.ts';
+import type { StoragePoolWorld, StorageSite } from './world.ts';
+
+const keyOf = ({ metadata }: { readonly metadata: { readonly namespace: string; readonly name: string } }) =>
+  `${metadata.namespace}/${metadata.name}`;
+
+export const gather = (context: ControllerContext, key: string): StoragePoolWorld | undefined => {
+  const { kinds, clusterId } = context;
+  const pool = kinds.storagePools.store.get(key);
+  if (pool === undefined) return undefined;
+  const disks = kinds.disks.store.byIndex('storagePool', key);
+  const users = new Set(disks.flatMap(({ status }) => status?.host ?? []));
+  const refs = pool.spec.hostPoolRefs.map(({ name }) => name);
+  const wanted = sitesOf(context, refs).map(
+    (site): StorageSite => ({ ...site, wanted: true, used: users.has(site.name) }),
+  );
+  const names = new Set(wanted.map(({ name }) => name));
+  const retired = (pool.status?.hosts ?? [])
+    .filter(({ name }) => !names.has(name))
+    .flatMap(({ name }): readonly StorageSite[] => {
+      const host = kinds.hosts.store.get(name);
+      const site = host && siteOf(context, host);
+      return site === undefined ? [] : [{ ...site, wanted: false, used: users.has(name) }];
+    });
+  return {
+    pool,
+    place: placeOf(clusterId, pool),
+    sites: [...wanted, ...retired],
+    missingPools: refs.filter((name) => kinds.hostPools.store.get(name) === undefined),
+    disks: disks.map(keyOf),
+    images: kinds.images.store.byIndex('storagePool', key).map(keyOf),
+  };
+};

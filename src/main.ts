@@ -1,0 +1,151 @@
+/** Reads flags and environment, builds the operator and runs it; nothing else reads `process.env`. */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { homedir, hostname } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { type OperatorConfig, readConfig } from './config.ts';
+import type { FleetDrivers } from './controllers/fleet.ts';
+import type { HypervisorDriver } from './drivers/hypervisor/contract.ts';
+import type { LibvirtSettings } from './drivers/hypervisor/libvirt/driver.ts';
+import { type AccessSource, loadAccess } from './kube/auth.ts';
+import { createOperator } from './operator.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
+import { isFault } from './runtime/fault.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Values that no log line may hold, should an object with such a field ever be logged. */
+const secretFields = [
+  'password',
+  'token',
+  'authorization',
+  'privateKey',
+  'key',
+  'cert',
+  'data',
+  'credentials',
+];
+
+const createLog = (level: string, destination?: DestinationStream): Logger =>
+  pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: {
+        paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
+        censor: '***',
+      },
+    },
+    destination,
+  );
+
+/** As kubectl: the flag, KUBECONFIG, the Pod's own account, the file in the home folder. */
+const accessSource = (config: OperatorConfig, env: Environment): AccessSource => {
+  const [host, port] = [env['KUBERNETES_SERVICE_HOST'], env['KUBERNETES_SERVICE_PORT']];
+  if (config.kubeconfig === undefined && host !== undefined && port !== undefined) {
+    return { kind: 'inCluster', host, port };
+  }
+  const paths = (config.kubeconfig ?? join(homedir(), '.kube', 'config')).split(delimiter).filter(existsSync);
+  return {
+    kind: 'kubeconfig',
+    paths: paths.length === 0 && config.kubeconfig !== undefined ? config.kubeconfig.split(delimiter) : paths,
+    ...(config.context === undefined ? {} : { context: config.context }),
+  };
+};
+
+/** Loaded when a pool first needs them: what nobody uses takes no memory. */
+const createDrivers = (clock: Clock): FleetDrivers => {
+  const simulated = async () => {
+    const [{ createSimulatedDriver }, { createWorld }] = await Promise.all([
+      import('./drivers/hypervisor/simulated/driver.ts'),
+      import('./drivers/hypervisor/simulated/world.ts'),
+    ]);
+    return createSimulatedDriver(createWorld({ clock, random: Math.random }));
+  };
+  /** One for all pools: it outlives each of their sessions. */
+  let world: ReturnType<typeof simulated> | undefined;
+  /** One for all pools: it remembers what it found out about each host. */
+  let libvirt: HypervisorDriver<LibvirtSettings> | undefined;
+  return {
+    simulated: async (clusterId) => {
+      world ??= simulated();
+      return (await world).open({ hosts: [], clusterId });
+    },
+    libvirt: async () => {
+      const { createLibvirtDriver } = await import('./drivers/hypervisor/libvirt/driver.ts');
+      libvirt ??= createLibvirtDriver({ clock, random: Math.random });
+      return libvirt.open({ endpoints: [] });
+    },
+  };
+};
+
+const stopSignal = (log: Logger): AbortSignal => {
+  const ends = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      log.info({ signal: name }, 'asked to stop');
+      ends.abort();
+    });
+  }
+  return ends.signal;
+};
+
+/** Nothing may fail unseen: what nobody awaited ends the process, and its supervisor starts it anew. */
+const endOnDefects = (log: Logger): void => {
+  const end = (err: unknown): void => {
+    log.fatal({ err }, 'unexpected failure');
+    process.exit(1);
+  };
+  process.on('unhandledRejection', end);
+  process.on('uncaughtException', end);
+};
+
+const start = async (config: OperatorConfig, env: Environment): Promise<number> => {
+  const log = createLog(config.logLevel);
+  endOnDefects(log);
+  const signal = stopSignal(log);
+  const clock = systemClock();
+  try {
+    const access = await loadAccess(accessSource(config, env), clock);
+    log.info({ clusterId: config.clusterId, server: access.server, namespace: config.namespace }, 'starting');
+    const operator = createOperator({
+      config,
+      access,
+      drivers: createDrivers(clock),
+      clock,
+      log,
+      random: Math.random,
+      identity: `${hostname()}-${randomUUID().slice(0, 8)}`,
+    });
+    await operator.run(signal);
+    return 0;
+  } catch (error) {
+    if (isFault(error, 'invalid')) {
+      process.stderr.write(`ovcp: ${error.message}\n`);
+      return 2;
+    }
+    log.fatal({ err: error }, 'ended by a failure');
+    return 1;
+  }
+};
+
+const main = async (argv: readonly string[], env: Environment): Promise<number> => {
+  const answer = readConfig(argv, env);
+  switch (answer.kind) {
+    case 'help':
+      process.stdout.write(answer.text);
+      return 0;
+    case 'wrong':
+      process.stderr.write(`ovcp: ${answer.message}\n`);
+      return 2;
+    case 'config':
+      return start(answer.config, env);
+    default:
+      return answer satisfies never;
+  }
+};
+
+process.exitCode = await main(process.argv.slice(2), process.env);
