@@ -1,6 +1,6 @@
 /** The libvirt driver: KVM hosts (and any other hypervisor that libvirt opens) behind one contract. */
 import type { Clock } from '../../../runtime/clock.ts';
-import { toFault } from '../../../runtime/fault.ts';
+import { Fault, toFault } from '../../../runtime/fault.ts';
 import type {
   Change,
   HostEndpoint,
@@ -76,17 +76,21 @@ export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDr
       const closed = host.close().finally(() => closing.delete(closed));
       closing.add(closed);
     };
+    let open = true;
+    const all = (): readonly ManagedHost[] => {
+      if (!open) throw new Fault('unreachable', 'The pool is closed.');
+      return [...hosts.values()];
+    };
     const get = (name: HostId): ManagedHost => {
-      const host = hosts.get(name);
+      const host = all().find(({ endpoint }) => endpoint.host === name);
       if (host === undefined) throw notInPool(name);
       return host;
     };
-    const all = (): readonly ManagedHost[] => [...hosts.values()];
     for (const endpoint of endpoints) add(endpoint);
 
     return {
-      hosts: (signal) => Promise.all(all().map((host) => host.seen(signal))),
-      survey: (signal) => Promise.all(all().map((host) => host.survey(signal))),
+      hosts: async (signal) => Promise.all(all().map((host) => host.seen(signal))),
+      survey: async (signal) => Promise.all(all().map((host) => host.survey(signal))),
       see: async (vm, hint, signal) => {
         const looks = await Promise.all(all().map((host) => lookOn(host, vm, hint, signal)));
         return {
@@ -113,7 +117,8 @@ export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDr
       hostStorage: (host) => createHostStorage(host, () => get(host).link, options.clock),
       hostNetworks: (host) => createHostNetworks(host, () => get(host).link),
       close: async () => {
-        for (const host of all()) drop(host);
+        open = false;
+        for (const host of hosts.values()) drop(host);
         await Promise.all(closing);
         feed.close();
       },

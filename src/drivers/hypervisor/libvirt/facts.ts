@@ -88,7 +88,7 @@ const versionOf = async (version: Promise<bigint>): Promise<string> => {
 type Acceleration = HostFacts['acceleration'];
 
 const domainTypeOf = (type: string, acceleration: Acceleration): Setup['domainType'] => {
-  if (type === 'Test') return 'test';
+  if (type.toLowerCase() === 'test') return 'test';
   return acceleration === 'KVM' ? 'kvm' : 'qemu';
 };
 

@@ -27,8 +27,8 @@ export interface StepContext {
 
 /** virDomainModificationImpact. */
 export const AFFECT = { live: 1, config: 2 } as const;
-/** virDomainUndefineFlagsValues: managed save, snapshot and checkpoint metadata go with the definition. */
-const UNDEFINE_ALL = 1 | 2 | 16;
+/** virDomainUndefineFlagsValues: what libvirt keeps of a machine goes with its definition. */
+const UNDEFINE = { managedSave: 1, snapshotsMetadata: 2, checkpointsMetadata: 16 } as const;
 /** virDomainShutdownFlagValues. */
 const SHUTDOWN = { acpi: 1, agent: 2 } as const;
 /** How long the agent may take to say that it heard; ACPI has been asked before. */
@@ -171,9 +171,11 @@ const resume = async ({ remote, vm }: StepContext, read: DomainRead, where: stri
   if (read.power.kind === 'paused') await remote.call('DOMAIN_RESUME', { dom: handle(vm.uuid) }, signal);
 };
 
-const undefineAll = async ({ remote, vm }: StepContext, read: DomainRead, signal: AbortSignal) => {
+const undefineAll = async ({ remote, vm, setup }: StepContext, read: DomainRead, signal: AbortSignal) => {
   if (!read.persistent) return;
-  await remote.call('DOMAIN_UNDEFINE_FLAGS', { dom: handle(vm.uuid), flags: UNDEFINE_ALL }, signal);
+  const common = UNDEFINE.managedSave | UNDEFINE.snapshotsMetadata;
+  const flags = setup.domainType === 'test' ? common : common | UNDEFINE.checkpointsMetadata;
+  await remote.call('DOMAIN_UNDEFINE_FLAGS', { dom: handle(vm.uuid), flags }, signal);
 };
 
 const setTag = async (context: StepContext, read: DomainRead, record: VmRecord, signal: AbortSignal) => {

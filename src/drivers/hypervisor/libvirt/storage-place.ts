@@ -111,7 +111,7 @@ const checkPathFree = async (remote: Remote, place: StoragePlace, signal: AbortS
       { reason: 'NameTaken' },
     );
   } catch (error) {
-    if (!saidNo(error, errorCodes.noStoragePool)) throw error;
+    if (!saidNo(error, errorCodes.noStoragePool, errorCodes.noSupport)) throw error;
   }
 };
 
