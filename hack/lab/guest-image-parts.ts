@@ -133,6 +133,7 @@ const addScripts = (root: string): void => {
   const place: Record<string, string> = {
     inittab: 'etc/inittab',
     rc: 'etc/rc',
+    network: 'etc/network',
     watcher: 'etc/watcher',
     'guest-agent': 'etc/guest-agent',
     functions: 'etc/functions',

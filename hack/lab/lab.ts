@@ -164,6 +164,7 @@ export const labUp = async (
     }
     return lab;
   } catch (error) {
+    options.onFailure?.(dir);
     await labDown(dir);
     throw error;
   }
