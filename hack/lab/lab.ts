@@ -139,7 +139,13 @@ const startParts = async (
  * What was started is taken down again when something fails.
  */
 export const labUp = async (
-  options: { dir?: string; operator?: boolean; hostPool?: boolean; say?: Say } = {},
+  options: {
+    dir?: string;
+    operator?: boolean;
+    hostPool?: boolean;
+    say?: Say;
+    onFailure?: (dir: string) => void;
+  } = {},
   signal?: AbortSignal,
 ): Promise<Lab> => {
   const dir = options.dir ?? defaultLabDir;
