@@ -10,6 +10,9 @@ import { createHostPoolController } from './controllers/host-pool/controller.ts'
 import { createStoragePoolController } from './controllers/storage-pool/controller.ts';
 import { createDiskController } from './controllers/virtual-disk/controller.ts';
 import { createMachineController } from './controllers/virtual-machine/controller.ts';
+import { createImageController } from './controllers/virtual-machine-image/controller.ts';
+import { imageDefaults } from './controllers/virtual-machine-image/import-image.ts';
+import { createNetworkController } from './controllers/virtual-network/controller.ts';
 import type { ClusterAccess } from './kube/auth.ts';
 import type { StoreReader, Transport } from './kube/contract.ts';
 import {
@@ -69,22 +72,25 @@ interface Staff {
   readonly closers: readonly Closer[];
 }
 
-const createStaff = (deps: ControllerDeps, fleet: FleetControl): Staff => {
+const createStaff = (deps: ControllerDeps, fleet: FleetControl, config: OperatorConfig): Staff => {
   const machines = createMachineController(deps);
   const { allocations } = machines;
-  const hostPools = createHostPoolController(deps);
-  const hosts = createHostController(deps, { allocations });
-  const storagePools = createStoragePoolController(deps, fleet);
+  const images = createImageController(deps, { ...imageDefaults, allowedCidrs: config.imageAllowCidr });
   const disks = createDiskController(deps);
   return {
     controllers: [
-      hostPools.controller,
-      hosts.controller,
-      storagePools.controller,
+      createHostPoolController(deps).controller,
+      createHostController(deps, { allocations }).controller,
+      createStoragePoolController(deps, fleet).controller,
+      createNetworkController(deps).controller,
+      images.controller,
       disks.controller,
       machines.controller,
     ],
-    closers: [{ name: 'disk copies', close: () => disks.jobs.close() }],
+    closers: [
+      { name: 'image imports', close: () => images.jobs.close() },
+      { name: 'disk copies', close: () => disks.jobs.close() },
+    ],
   };
 };
 
@@ -173,7 +179,11 @@ export const createOperator = (options: OperatorOptions): Operator => {
     releasing: new Set(),
     effect,
   };
-  const { controllers, closers } = createStaff({ context, events, metrics, log, random, concurrency }, fleet);
+  const { controllers, closers } = createStaff(
+    { context, events, metrics, log, random, concurrency },
+    fleet,
+    config,
+  );
   const lease = createOperatorLease(options, transport);
   metrics.leader(() => lease?.isLeader() ?? true);
   const manager = createManager({

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { has, type Lab, machine, simulatedPool, startLab, storagePool } from './operator-lab.ts';
+import { has, type Lab, machine, natNetwork, simulatedPool, startLab, storagePool } from './operator-lab.ts';
 
 describe('pools and hosts on a real API server', () => {
   let lab: Lab;
@@ -54,6 +54,26 @@ describe('pools and hosts on a real API server', () => {
     const disks = [{ name: 'root', template: { size: '1Gi', storagePoolRef: { name: 'st' } } }];
     await lab.apply(machine('m2', 'one', { disks }));
     await lab.until('virtualmachine.ovcp.dev', 'm2', (it) => has(it, 'Ready', 'True'), {
+      namespace: 'default',
+    });
+  });
+
+  it('makes networks on every host and runs a machine with a card', async () => {
+    await lab.apply(natNetwork('lan', 'one'));
+    const network = await lab.until('virtualnetwork', 'lan', (it) => has(it, 'Ready', 'True', 'Ready'));
+    expect(network?.status).toMatchObject({ hostsReady: 2 });
+    const [made] = lab.world.get('a1').networks.values();
+    expect(made).toMatchObject({
+      active: true,
+      autostart: true,
+      shape: {
+        kind: 'NAT',
+        cidr: '192.168.150.0/24',
+        dhcp: { start: '192.168.150.2', end: '192.168.150.254' },
+      },
+    });
+    await lab.apply(machine('m3', 'one', { networks: [{ name: 'eth0', networkRef: { name: 'lan' } }] }));
+    await lab.until('virtualmachine.ovcp.dev', 'm3', (it) => has(it, 'Ready', 'True'), {
       namespace: 'default',
     });
   });
