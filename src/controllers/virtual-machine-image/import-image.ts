@@ -29,6 +29,17 @@ export interface ImageConfig {
   readonly resolve?: Resolve;
 }
 
+/** What an operator does when told nothing else: images up to 64 TiB within twelve hours. */
+export const imageDefaults = {
+  allowedCidrs: [],
+  maxImageBytes: 64 * 1024 ** 4,
+  connectTimeoutMs: 15_000,
+  idleTimeoutMs: 60_000,
+  deadlineMs: 12 * 3_600_000,
+  perHostLimit: 2,
+  totalLimit: 16,
+} as const satisfies ImageConfig;
+
 export interface ImportTarget {
   readonly image: VirtualMachineImage;
   readonly file: string;
