@@ -53,7 +53,7 @@ for (const driver of DRIVERS) {
             }
           });
         } else {
-          test.skip(`${name} (not with ${driver.name}: ${reason})`, () => undefined);
+          test(name, ({ skip }) => skip(`not with ${driver.name}: ${reason}`));
         }
       }
     },

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { claimOf, homeOf } from './claim.ts';
 import { madeStatus, presentOn, sampleDisk, sampleUser, sampleWorld } from './sample-world.ts';
