@@ -57,33 +57,11 @@ const leafExtensions = (request: CertificateRequest): string => {
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/**
- * A certificate authority of the lab's own in `folder` (P-256 keys). `openssl ca` signs, because in OpenSSL 3.0
- * it alone takes explicit start and end times, which the tests of expired certificates need.
- */
-export const createAuthority = async (folder: string, name: string): Promise<Authority> => {
-  const config = join(folder, 'openssl.cnf');
+/** The authority that `createAuthority` made in this folder. */
+export const openAuthority = (folder: string): Authority => {
   const caPath = join(folder, 'ca.crt');
   const caKey = join(folder, 'ca.key');
-  writeFileSync(config, caConfig(folder));
-  await run([
-    'openssl',
-    'req',
-    '-x509',
-    '-config',
-    config,
-    '-extensions',
-    'authority',
-    ...newKey,
-    '-keyout',
-    caKey,
-    '-out',
-    caPath,
-    '-days',
-    '3650',
-    '-subj',
-    subject(name, []),
-  ]);
+  const config = join(folder, 'openssl.cnf');
   const issue = async (request: CertificateRequest): Promise<KeyPairPaths> => {
     const base = join(folder, request.file);
     const [certPath, keyPath, csrPath, extensions] = [
@@ -141,4 +119,32 @@ export const createAuthority = async (folder: string, name: string): Promise<Aut
     return { certPath, keyPath };
   };
   return { caPath, caPem: () => readFile(caPath, 'utf8'), issue };
+};
+
+/**
+ * A certificate authority of the lab's own in `folder` (P-256 keys). `openssl ca` signs, because in OpenSSL 3.0
+ * it alone takes explicit start and end times, which the tests of expired certificates need.
+ */
+export const createAuthority = async (folder: string, name: string): Promise<Authority> => {
+  const config = join(folder, 'openssl.cnf');
+  writeFileSync(config, caConfig(folder));
+  await run([
+    'openssl',
+    'req',
+    '-x509',
+    '-config',
+    config,
+    '-extensions',
+    'authority',
+    ...newKey,
+    '-keyout',
+    join(folder, 'ca.key'),
+    '-out',
+    join(folder, 'ca.crt'),
+    '-days',
+    '3650',
+    '-subj',
+    subject(name, []),
+  ]);
+  return openAuthority(folder);
 };
