@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  conditionOf,
+  copiesOf,
+  type ImageLab,
+  type ImageOperator,
+  imageAt,
+  isReady,
+  mib,
+  startImageLab,
+  uidOf,
+} from './image-lab.ts';
+import { has, machine, type Thing } from './operator-lab.ts';
+
+let lab: ImageLab;
+let operator: ImageOperator;
+const disk = randomBytes(mib);
+
+beforeAll(async () => {
+  lab = await startImageLab();
+});
+afterAll(async () => lab?.close());
+
+const imageOf = (name: string, path: string, spec: object = {}, bytes: Uint8Array = disk) =>
+  imageAt(lab, name, path, bytes, spec);
+
+const hasCopies = (thing: Thing | undefined, count: number): boolean => {
+  const all = (copiesOf(thing) ?? []) as readonly { readonly state: string }[];
+  return all.length === count && all.every(({ state }) => state === 'Ready');
+};
+
+describe('an operator that ends and starts again', () => {
+  afterEach(async () => operator.kill());
+
+  it('begins an interrupted import anew', async () => {
+    operator = await lab.startImages();
+    const bytes = randomBytes(4 * mib);
+    lab.server.setRoute('/slow', {
+      kind: 'slow',
+      content: { bytes },
+      chunkBytes: 512 * 1024,
+      pauseMs: 1_500,
+    });
+    await lab.apply(imageOf('slow', '/slow', {}, bytes));
+    const half = await lab.image('slow', (it) => /"percent":[1-9]/.test(JSON.stringify(it?.status ?? {})));
+    expect(copiesOf(half)).toMatchObject([{ host: 'kvm.n2', state: 'Importing' }]);
+    expect(has(half, 'Reconciling', 'True', 'Importing')).toBe(true);
+    await operator.kill();
+    expect(lab.file('kvm.n2', uidOf(half))).toMatchObject({ complete: false });
+    lab.serve('/slow', bytes);
+    operator = await lab.startImages();
+    const image = await lab.image('slow', isReady);
+    expect(copiesOf(image)).toEqual([{ host: 'kvm.n2', state: 'Ready' }]);
+    expect(lab.file('kvm.n2', uidOf(image))).toMatchObject({ complete: true, sizeBytes: 4 * mib });
+  });
+
+  it('neither writes nor fetches what is settled, and does not fetch a refused file once more', async () => {
+    operator = await lab.startImages();
+    lab.serve('/settled', disk);
+    await lab.apply(imageOf('settled', '/settled'), imageOf('refused', '/settled', {}, randomBytes(8)));
+    await lab.image('settled', isReady);
+    await lab.image('refused', (it) => has(it, 'Stalled', 'True', 'ImageChecksumMismatch'));
+    await operator.quiet();
+    await operator.kill();
+    const versions = () =>
+      Promise.all(
+        ['settled', 'refused'].map(
+          async (name) => (await lab.get('virtualmachineimage', name, 'default'))?.metadata.resourceVersion,
+        ),
+      );
+    const before = await versions();
+    lab.world.calls.clearLog();
+    operator = await lab.startImages();
+    await operator.quiet();
+    expect(await versions()).toEqual(before);
+    expect(lab.downloads('/settled')).toBe(2);
+    expect(lab.world.calls.log()).toEqual([]);
+  });
+
+  it('cancels an import on deletion and leaves nothing', async () => {
+    operator = await lab.startImages();
+    const route = { kind: 'slow', content: { bytes: disk }, chunkBytes: 65_536, pauseMs: 2_000 } as const;
+    lab.server.setRoute('/endless', route);
+    await lab.apply(imageOf('endless', '/endless'));
+    const image = await lab.image('endless', (it) => has(it, 'Ready', 'False', 'Importing'));
+    await lab.drop('virtualmachineimage', 'endless');
+    await lab.gone('endless');
+    expect(lab.file('kvm.n2', uidOf(image))).toBeUndefined();
+  });
+});
+
+describe('images that are used', () => {
+  beforeAll(async () => {
+    operator = await lab.startImages();
+  });
+  afterAll(async () => operator.kill());
+
+  const iso = Buffer.alloc(64 * 1024);
+  iso.write('\x01CD001\x01', 16 * 2048, 'latin1');
+
+  it('fetches a second copy where a machine has it in its drive, and stays until the machine lets go', async () => {
+    lab.serve('/cd.iso', iso);
+    await lab.apply(imageOf('cd', '/cd.iso', { format: 'iso' }, iso));
+    const first = await lab.image('cd', isReady);
+    expect(copiesOf(first)).toEqual([{ host: 'kvm.n2', state: 'Ready' }]);
+    await lab.apply(machine('viewer', 'kvm', { cdroms: [{ name: 'cd', imageRef: { name: 'cd' } }] }));
+    await lab.setStatus('virtualmachine', 'viewer', { host: 'kvm.n1' }, 'default');
+    const both = await lab.image('cd', (it) => hasCopies(it, 2));
+    expect(copiesOf(both)).toEqual([
+      { host: 'kvm.n1', state: 'Ready' },
+      { host: 'kvm.n2', state: 'Ready' },
+    ]);
+    expect(has(both, 'Reconciling', 'False')).toBe(true);
+    expect(lab.file('kvm.n1', uidOf(both), 'iso')).toMatchObject({ complete: true, format: 'iso' });
+    await lab.drop('virtualmachineimage', 'cd');
+    const held = await lab.image('cd', (it) => has(it, 'Deleting', 'True', 'WaitingForDependents'));
+    expect(conditionOf(held, 'Deleting')?.message).toBe(
+      'Deleting waits until machine viewer no longer needs the image.',
+    );
+    await lab.drop('virtualmachine', 'viewer');
+    await lab.gone('cd');
+    expect(['kvm.n1', 'kvm.n2'].map((host) => lab.file(host, uidOf(both), 'iso'))).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  const clone = (name: string, image: string) => ({
+    apiVersion: 'ovcp.dev/v1alpha1',
+    kind: 'VirtualDisk',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      size: '2Mi',
+      storagePoolRef: { name: 'local' },
+      source: { type: 'Image', imageRef: { name: image } },
+    },
+  });
+
+  it('leaves the copy that a linked clone stands on and removes the other', async () => {
+    lab.serve('/base', disk);
+    await lab.apply(imageOf('base', '/base'));
+    await lab.image('base', isReady);
+    await lab.apply(clone('root', 'base'));
+    await lab.setStatus('virtualdisk', 'root', { host: 'kvm.n1' }, 'default');
+    const image = await lab.image('base', (it) => hasCopies(it, 2));
+    const uid = uidOf(image);
+    const file = `ovcp-image-${uid}.qcow2`;
+    const place = await lab.place();
+    const home = lab.world.get('n1').places.get(place.path)?.directory;
+    home?.volumes.set('ovcp-disk-root.qcow2', {
+      name: 'ovcp-disk-root.qcow2',
+      format: 'qcow2',
+      sizeBytes: 2 * mib,
+      allocatedBytes: 1,
+      backingPath: `${place.path}/${file}`,
+      complete: true,
+      digest: undefined,
+      bytes: undefined,
+    });
+    await lab.drop('virtualmachineimage', 'base');
+    const held = await lab.image('base', (it) => has(it, 'Deleting', 'True', 'WaitingForDependents'));
+    expect(conditionOf(held, 'Deleting')?.message).toContain('VirtualDisk root');
+    const volume = { pool: place.poolUid, name: 'ovcp-disk-root.qcow2', format: 'qcow2' };
+    await lab.setStatus(
+      'virtualdisk',
+      'root',
+      { host: 'kvm.n1', volume, image: { uid, name: 'base' } },
+      'default',
+    );
+    await lab.gone('base');
+    expect(lab.file('kvm.n1', uid)).toMatchObject({ complete: true });
+    expect(lab.file('kvm.n2', uid)).toBeUndefined();
+  });
+
+  it('waits for a host that may have a copy, and for no host that was declared gone', async () => {
+    lab.serve('/far', disk);
+    await lab.apply(imageOf('far', '/far'));
+    const image = await lab.image('far', isReady);
+    lab.world.host.partition('n2');
+    await lab.drop('virtualmachineimage', 'far');
+    const waiting = await lab.image('far', (it) => has(it, 'Deleting', 'True', 'HostUnreachable'));
+    expect(conditionOf(waiting, 'Deleting')?.message).toContain('kvm.n2');
+    lab.world.host.heal('n2');
+    await lab.gone('far');
+    expect(lab.file('kvm.n2', uidOf(image))).toBeUndefined();
+
+    await lab.apply(imageOf('lost', '/far'));
+    await lab.image('lost', isReady);
+    lab.world.host.partition('n2');
+    await lab.drop('virtualmachineimage', 'lost');
+    await lab.image('lost', (it) => has(it, 'Deleting', 'True', 'HostUnreachable'));
+    const declaredDown = JSON.stringify({ spec: { declaredDown: { reason: 'burnt' } } });
+    await lab.plane.mustKubectl(['patch', 'host.ovcp.dev', 'kvm.n2', '--type=merge', '-p', declaredDown]);
+    await lab.gone('lost');
+  });
+});
