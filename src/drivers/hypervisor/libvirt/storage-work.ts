@@ -47,6 +47,11 @@ const createFrom = async (
     signal,
     { timeoutMs: COPY_LIMIT_MS },
   );
+  // A conversion keeps the size of its source, whatever was asked for.
+  const vol = handleOf(shop.place, wish.name);
+  const { capacity } = await shop.remote.call('STORAGE_VOL_GET_INFO', { vol }, signal);
+  if (capacity >= BigInt(wish.sizeBytes)) return;
+  await shop.remote.call('STORAGE_VOL_RESIZE', { vol, capacity: BigInt(wish.sizeBytes), flags: 0 }, signal);
 };
 
 const isDone = async (shop: Workshop, volume: string, signal: AbortSignal): Promise<boolean> => {
@@ -140,6 +145,8 @@ const importImage = async (
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> => {
+  // It may reject long before it is awaited.
+  work.finished.catch(() => undefined);
   const landing = isKept(work) ? work.volume : work.volume + PART;
   await orNothing(shop, work.volume, async () => {
     await beginMaking(shop, work.volume, signal);
