@@ -1,5 +1,5 @@
 import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
-import { XzReadableStream } from 'xz-decompress';
+import xz from 'xz-decompress';
 import { Fault, isFault } from '../runtime/fault.ts';
 import { tooLarge } from './image-fault.ts';
 import { createTurns } from './turns.ts';
@@ -143,7 +143,7 @@ async function* throughXz(
   const packed = toWebStream(counted(), (error) => {
     sourceFailure = { error };
   });
-  const reader = new XzReadableStream(packed).getReader();
+  const reader = new xz.XzReadableStream(packed).getReader();
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read())
       if (next.value.byteLength > 0) yield next.value;
