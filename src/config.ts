@@ -78,7 +78,7 @@ export type ConfigAnswer =
   /** One sentence. */
   | { readonly kind: 'wrong'; readonly message: string };
 
-type Field = keyof OperatorConfig & string;
+type Field = keyof OperatorConfig;
 
 const fields = Object.keys(configSchema.shape) as readonly Field[];
 const flagOf = (field: Field): string => field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -91,7 +91,9 @@ const defaultOf = (field: Field): string => {
   const value: unknown = parsed.success ? parsed.data[field] : undefined;
   if (field === 'clusterId') return 'required';
   if (field === 'healthAddress') return 'default 0.0.0.0:8080';
-  return value === undefined || isList(field) ? '' : `default ${String(value)}`;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? `default ${value}`
+    : '';
 };
 
 const help = (): string => {

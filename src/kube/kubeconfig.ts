@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Cluster, Context, User } from '@kubernetes/client-node';
+import { parse } from 'yaml';
 import type { Clock } from '../runtime/clock.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { ClusterAccess, Credentials, TlsOptions } from './auth.ts';
@@ -73,10 +74,7 @@ const readOne = async (path: string): Promise<Kubeconfig> => {
       cause: error,
     });
   });
-  const [{ parse }, types] = await Promise.all([
-    import('yaml'),
-    import('@kubernetes/client-node/dist/config_types.js'),
-  ]);
+  const types = await import('@kubernetes/client-node/dist/config_types.js');
   const directory = dirname(path);
   try {
     const raw = parse(text) as Record<string, never> | null;

@@ -75,6 +75,6 @@ export const createHostPoolController = (deps: ControllerDeps): HostPoolControll
     metrics: metrics.controller(name, concurrency),
   });
   metrics.observe(name, controller);
-  follow(deps, controller.enqueue);
+  follow(deps, (...args) => controller.enqueue(...args));
   return { controller };
 };

@@ -119,6 +119,6 @@ export const createHostController = (
     metrics: metrics.controller(name, concurrency),
   });
   metrics.observe(name, controller);
-  follow(deps, controller.enqueue);
+  follow(deps, (...args) => controller.enqueue(...args));
   return { controller };
 };

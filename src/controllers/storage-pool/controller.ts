@@ -127,6 +127,6 @@ export const createStoragePoolController = (
     metrics: metrics.controller(name, concurrency),
   });
   metrics.observe(name, controller);
-  follow(deps, fleet, controller.enqueue, looked);
+  follow(deps, fleet, (...args) => controller.enqueue(...args), looked);
   return { controller };
 };

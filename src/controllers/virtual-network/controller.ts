@@ -90,6 +90,6 @@ export const createNetworkController = (deps: ControllerDeps): NetworkController
     metrics: metrics.controller(name, concurrency),
   });
   metrics.observe(name, controller);
-  follow(deps, controller.enqueue);
+  follow(deps, (...args) => controller.enqueue(...args));
   return { controller };
 };
