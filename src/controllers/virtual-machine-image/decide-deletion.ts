@@ -7,6 +7,21 @@ import type { HostWorld, ImageSight, ImageWorld } from './world.ts';
 const isNeeded = (world: ImageWorld, seen: ImageSight): boolean =>
   world.dependents.length > 0 && (completeCopies(seen).length > 0 || hiddenCopies(world, seen).length > 0);
 
+/**
+ * Hosts that have a copy or had one begun: what an import that was cut off left need not show as a volume. Without
+ * any record that is every host that answers.
+ */
+const toSweep = (world: ImageWorld, seen: ImageSight): readonly string[] => {
+  const recorded = recordedCopies(world);
+  const known = (host: string): boolean =>
+    recorded.length === 0 || recorded.some((copy) => copy.host === undefined || copy.host === host);
+  return seen.copies
+    .filter(
+      ({ host, volume, clones, swept }) => !clones && swept !== true && (volume !== undefined || known(host)),
+    )
+    .map(({ host }) => host);
+};
+
 /** Hosts that must answer first; without any record that is every host. */
 const awaited = (world: ImageWorld, seen: ImageSight): readonly string[] => {
   const recorded = recordedCopies(world);
@@ -40,13 +55,9 @@ export const decideDeletion = (
   if (world.place === undefined) {
     return step({ kind: 'removeFinalizer' }, 'Deleting', 'The storage pool is gone.');
   }
-  const idle = seen.copies.find(({ volume, clones }) => volume !== undefined && !clones);
-  if (idle !== undefined) {
-    return step(
-      { kind: 'remove', host: idle.host },
-      'Deleting',
-      'The copies of the image are being removed.',
-    );
+  const hosts = toSweep(world, seen);
+  if (hosts.length > 0) {
+    return step({ kind: 'remove', hosts }, 'Deleting', 'The copies of the image are being removed.');
   }
   const waitsFor = awaited(world, seen);
   if (waitsFor.length > 0) {

@@ -25,7 +25,7 @@ const world = (change: Partial<ImageWorld> = {}): ImageWorld => sampleWorld(imag
 const brief = ({ plan, health, reason }: Decision): string => {
   const what =
     plan.kind === 'step'
-      ? `${plan.step.kind}${'hosts' in plan.step ? ` ${plan.step.hosts.join()}` : ''}${'host' in plan.step ? ` ${plan.step.host}` : ''}`
+      ? `${plan.step.kind}${'hosts' in plan.step ? ` ${plan.step.hosts.join()}` : ''}`
       : plan.kind;
   return `${what}: ${health} ${reason}`;
 };
@@ -208,6 +208,8 @@ describe('an image that is deleted', () => {
   const doomed = (change: Partial<ImageWorld> = {}): ImageWorld => sampleWorld(going, change);
   const known = sampleImage({ ...deleted, status: { copies: [{ host: 'kvm.n1', state: 'Ready' }] } });
   const there = sightOf([complete('kvm.n1'), absent('kvm.n2')]);
+  const swept = (...hosts: string[]): ImageSight =>
+    sightOf(hosts.map((host) => ({ ...absent(host), swept: true })));
   const dependents = ['machine web-1'];
   const table: readonly (readonly [string, ImageWorld, ImageSight, string])[] = [
     ['waits for who uses it', doomed({ dependents }), there, 'wait: progress WaitingForDependents'],
@@ -220,7 +222,7 @@ describe('an image that is deleted', () => {
     [
       'waits for nobody when nobody could use it',
       doomed({ dependents }),
-      nowhere,
+      swept('kvm.n1', 'kvm.n2'),
       'removeFinalizer: progress Deleting',
     ],
     [
@@ -229,8 +231,14 @@ describe('an image that is deleted', () => {
       nowhere,
       'cancelImports: progress Deleting',
     ],
-    ['loses its file', doomed(), there, 'remove kvm.n1: progress Deleting'],
+    ['loses its file', doomed(), there, 'remove kvm.n1,kvm.n2: progress Deleting'],
     ['loses what was half made', doomed(), sightOf([halfMade('kvm.n2')]), 'remove kvm.n2: progress Deleting'],
+    [
+      'leaves nothing of an import that was cut off, which shows as no volume',
+      sampleWorld(known),
+      sightOf([absent('kvm.n1'), absent('kvm.n2')]),
+      'remove kvm.n1: progress Deleting',
+    ],
     [
       'leaves a file under clones',
       doomed(),
@@ -246,13 +254,13 @@ describe('an image that is deleted', () => {
     [
       'waits for every host when nothing is recorded',
       doomed(),
-      sightOf([absent('kvm.n1')], ['kvm.n2']),
+      sightOf(swept('kvm.n1').copies, ['kvm.n2']),
       'wait: unknown HostUnreachable',
     ],
     [
       'waits for no host that has no copy',
       sampleWorld(known),
-      sightOf([absent('kvm.n1')], ['kvm.n2']),
+      sightOf(swept('kvm.n1').copies, ['kvm.n2']),
       'removeFinalizer: progress Deleting',
     ],
     [

@@ -10,7 +10,7 @@ export type ImageStep =
   | { readonly kind: 'import'; readonly hosts: readonly string[] }
   | { readonly kind: 'cancelImports' }
   /** Unless something stands on it by then. */
-  | { readonly kind: 'remove'; readonly host: string };
+  | { readonly kind: 'remove'; readonly hosts: readonly string[] };
 
 export interface Decision {
   readonly plan: Plan<ImageStep>;

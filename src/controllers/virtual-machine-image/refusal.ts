@@ -1,6 +1,7 @@
 /** What becomes of an import that failed: tried again by the policy, or never. Pure. */
 import type { Reason } from '../../api/reasons.ts';
 import type { Fault } from '../../runtime/fault.ts';
+import { policyOf } from '../../runtime/policy.ts';
 import { type Health, type Verdict, verdictOfFault } from '../verdict.ts';
 import type { ImageWorld } from './world.ts';
 
@@ -9,8 +10,14 @@ const final: ReadonlySet<string> = new Set<Reason>(['ImageChecksumMismatch', 'Im
 
 export const isFinal = (fault: Fault): boolean => fault.reason !== undefined && final.has(fault.reason);
 
+/** Whether a person is told; else it is part of the import that the host was busy for a moment. */
+export const isShown = (fault: Fault): boolean => policyOf(fault.kind).shown;
+
 /** A fault of an import is one of the image, also when a server did not answer: it is known not to be there. */
 export const verdictOfImport = (fault: Fault): Verdict => {
+  if (!isShown(fault)) {
+    return { health: 'progress', reason: 'Importing', message: 'The image is being fetched.' };
+  }
   const verdict = verdictOfFault(fault);
   const health: Health = verdict.health === 'unknown' ? 'trouble' : verdict.health;
   return { ...verdict, health, message: `The import failed: ${fault.message}.`.replace(/\.\.$/, '.') };

@@ -34,9 +34,8 @@ const look = async (
   };
 };
 
-/** A host that went away meanwhile, or has not prepared the pool yet, is one that could not be asked. */
-const isUnseen = (error: unknown): boolean =>
-  isFault(error, 'unreachable') || (isFault(error, 'conflict') && error.reason === 'StorageNotReady');
+/** A host that went away meanwhile, or has not prepared the pool yet (`conflict`), is one that could not be asked. */
+const isUnseen = (error: unknown): boolean => isFault(error, 'unreachable') || isFault(error, 'conflict');
 
 const ask = async (
   context: ControllerContext,

@@ -6,7 +6,7 @@ import type { Fault } from '../../runtime/fault.ts';
 import { safeText } from '../../runtime/text.ts';
 import { kstatusOf, type Verdict, verdictOfFault } from '../verdict.ts';
 import { decide } from './decide.ts';
-import { refusalOf } from './refusal.ts';
+import { isShown, refusalOf } from './refusal.ts';
 import { recordedCopies, wantedHosts } from './wanted.ts';
 import { type CopyKey, type ImageSight, type ImageWorld, sharedCopy } from './world.ts';
 
@@ -32,6 +32,7 @@ const copyOf = (
     };
   }
   if (state?.kind === 'failed') {
+    if (!isShown(state.fault)) return { ...host, state: 'Importing' };
     return { ...host, state: 'Failed', message: safeText(state.fault.message, maxCopyMessage) };
   }
   const former = recordedCopies(world).find((copy) => (copy.host ?? sharedCopy) === key);

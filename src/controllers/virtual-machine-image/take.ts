@@ -10,7 +10,7 @@ import type { ImageStep } from './decision.ts';
 import type { GatherDeps } from './gather.ts';
 import { type ImageConfig, importImage } from './import-image.ts';
 import { copyKeyOf } from './wanted.ts';
-import type { ImageSight, ImageWorld } from './world.ts';
+import type { CopySeen, ImageSight, ImageWorld } from './world.ts';
 
 type Ended = Taken<ImageSight>;
 
@@ -66,25 +66,34 @@ const begin = (deps: TakeDeps, world: ImageWorld, hosts: readonly string[]): End
 };
 
 /** Asked of the host once more: what stands on the file is proved by backing paths, not by our records. */
+const removeFrom = async (
+  deps: TakeDeps,
+  world: ImageWorld,
+  host: string,
+  signal: AbortSignal,
+): Promise<CopySeen> => {
+  const { storage, place } = at(deps, world, host);
+  const path = pathIn(place, world.file);
+  const volumes = await storage.list(place, signal);
+  if (volumes.some(({ backingPath }) => backingPath === path)) {
+    return { host, volume: volumes.find(({ name }) => name === world.file), clones: true };
+  }
+  await deps.context.effect('delete image', () =>
+    storage.take(place, { kind: 'delete', volume: world.file }, signal),
+  );
+  return { host, volume: undefined, clones: false, swept: true };
+};
+
 const remove = async (
   deps: TakeDeps,
   world: ImageWorld,
   seen: ImageSight,
-  host: string,
+  hosts: readonly string[],
   signal: AbortSignal,
 ): Promise<Ended> => {
-  const { storage, place } = at(deps, world, host);
-  const path = pathIn(place, world.file);
-  const clones = (await storage.list(place, signal)).some(({ backingPath }) => backingPath === path);
-  if (!clones) {
-    await deps.context.effect('delete image', () =>
-      storage.take(place, { kind: 'delete', volume: world.file }, signal),
-    );
-  }
-  const copies = seen.copies.map((copy) =>
-    copy.host === host ? { ...copy, clones, volume: clones ? copy.volume : undefined } : copy,
-  );
-  return { kind: 'done', seen: { ...seen, copies } };
+  const done = await Promise.all(hosts.map((host) => removeFrom(deps, world, host, signal)));
+  const others = seen.copies.filter(({ host }) => !hosts.includes(host));
+  return { kind: 'done', seen: { ...seen, copies: [...others, ...done] } };
 };
 
 export const take = async (
@@ -106,7 +115,7 @@ export const take = async (
       // What they left behind is looked for anew.
       return { kind: 'started', afterMs: 0 };
     case 'remove':
-      return remove(deps, world, seen, step.host, signal);
+      return remove(deps, world, seen, step.hosts, signal);
     default:
       return step satisfies never;
   }

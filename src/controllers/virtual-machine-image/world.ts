@@ -54,6 +54,8 @@ export interface CopySeen {
   readonly volume: VolumeSeen | undefined;
   /** Volumes over it; looked for on deletion alone. */
   readonly clones: boolean;
+  /** Removed in this pass, with all that an import which was cut off may have left beside it. */
+  readonly swept?: boolean | undefined;
 }
 
 export interface ImageSight {
