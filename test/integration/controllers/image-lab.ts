@@ -47,7 +47,9 @@ export interface ImageLab extends Lab {
   gone(name: string): Promise<void>;
   downloads(path: string): number;
   /** The file of an image on a host. */
-  file(host: string, uid: string, extension?: string): SimulatedVolume | undefined;
+  file(host: string, uid: string, extension?: string, pool?: string): SimulatedVolume | undefined;
+  /** A further StoragePool, ready on both hosts. */
+  furnishPool(name: string, more?: object): Promise<void>;
   place(): Promise<ReturnType<typeof placeOf>>;
   setStatus(kind: string, name: string, status: object, namespace?: string): Promise<void>;
 }
@@ -143,34 +145,39 @@ const host = (name: string) => {
   };
 };
 
-/** Two hosts and a pool `local` on both, of which `n2` has the more room. */
-const furnish = async (lab: Lab): Promise<void> => {
-  await lab.apply(simulatedPool('kvm', ['n1', 'n2']), ...hosts.map(host), storagePool('local', 'kvm'));
-  const pool = await lab.get('storagepool', 'local');
-  const place = placeOf(clusterId, pool as unknown as Parameters<typeof placeOf>[1]);
-  const names = ['n1', 'n2'].map((name) => ({ name, cpus: 8, memoryMiB: 16_384 }));
-  const session = createSimulatedDriver(lab.world).open({ hosts: names, clusterId });
-  for (const { name } of names) {
-    await session.hostStorage(name).take(place, { kind: 'preparePlace' }, never);
+const readPlace = async (lab: Lab, pool: string) =>
+  placeOf(clusterId, (await lab.get('storagepool', pool)) as unknown as Parameters<typeof placeOf>[1]);
+
+/** Makes a StoragePool and says that it is ready on both hosts, of which `n2` has the more room. */
+const furnishPool = async (lab: Lab, name: string, more: object = {}): Promise<void> => {
+  await lab.apply(storagePool(name, 'kvm', more));
+  const place = await readPlace(lab, name);
+  const settings = ['n1', 'n2'].map((it) => ({ name: it, cpus: 8, memoryMiB: 16_384 }));
+  const session = createSimulatedDriver(lab.world).open({ hosts: settings, clusterId });
+  for (const { name: host } of settings) {
+    await session.hostStorage(host).take(place, { kind: 'preparePlace' }, never);
   }
   await session.close();
-  await setStatus(lab)('storagepool', 'local', {
-    hosts: hosts.map((name, index) => ({ name, ready: true, available: `${index + 1}Ti` })),
+  await setStatus(lab)('storagepool', name, {
+    hosts: hosts.map((host, index) => ({ name: host, ready: true, available: `${index + 1}Ti` })),
   });
 };
 
 export const startImageLab = async (): Promise<ImageLab> => {
   const lab = await startLab();
-  await furnish(lab);
+  await lab.apply(simulatedPool('kvm', ['n1', 'n2']), ...hosts.map(host));
+  await furnishPool(lab, 'local');
   const server = await startFileServer();
   const operators = new Set<ImageOperator>();
-  const place = async () =>
-    placeOf(clusterId, (await lab.get('storagepool', 'local')) as unknown as Parameters<typeof placeOf>[1]);
-  const { path } = await place();
+  const paths = new Map([['local', (await readPlace(lab, 'local')).path]]);
   return {
     ...lab,
     server,
-    place,
+    place: () => readPlace(lab, 'local'),
+    furnishPool: async (name, more) => {
+      await furnishPool(lab, name, more);
+      paths.set(name, (await readPlace(lab, name)).path);
+    },
     setStatus: setStatus(lab),
     startImages: async (config = {}) => {
       const it = await startController(lab, config);
@@ -193,10 +200,10 @@ export const startImageLab = async (): Promise<ImageLab> => {
       await lab.until('virtualmachineimage', name, (it) => it === undefined, { namespace: 'default' });
     },
     downloads: (wanted) => server.requests.filter((it) => it.path === wanted).length,
-    file: (name, uid, extension = 'qcow2') =>
+    file: (name, uid, extension = 'qcow2', pool = 'local') =>
       lab.world
         .get(name.split('.')[1] ?? '')
-        .places.get(path)
+        .places.get(paths.get(pool) ?? '')
         ?.directory.volumes.get(`ovcp-image-${uid}.${extension}`),
     close: async () => {
       for (const operator of operators) await operator.kill();

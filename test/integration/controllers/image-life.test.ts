@@ -78,6 +78,21 @@ describe('an operator that ends and starts again', () => {
     expect(lab.world.calls.log()).toEqual([]);
   });
 
+  it('removes what a killed operator left of an image that was deleted meanwhile', async () => {
+    operator = await lab.startImages();
+    const route = { kind: 'slow', content: { bytes: disk }, chunkBytes: 65_536, pauseMs: 2_000 } as const;
+    lab.server.setRoute('/half', route);
+    await lab.apply(imageOf('half', '/half'));
+    const image = await lab.image('half', (it) => copiesOf(it) !== undefined);
+    await operator.kill();
+    expect(lab.file('kvm.n2', uidOf(image))).toMatchObject({ complete: false });
+    await lab.drop('virtualmachineimage', 'half');
+    operator = await lab.startImages();
+    await lab.gone('half');
+    expect(lab.file('kvm.n2', uidOf(image))).toBeUndefined();
+    expect(lab.downloads('/half')).toBe(1);
+  });
+
   it('cancels an import on deletion and leaves nothing', async () => {
     operator = await lab.startImages();
     const route = { kind: 'slow', content: { bytes: disk }, chunkBytes: 65_536, pauseMs: 2_000 } as const;
@@ -87,6 +102,68 @@ describe('an operator that ends and starts again', () => {
     await lab.drop('virtualmachineimage', 'endless');
     await lab.gone('endless');
     expect(lab.file('kvm.n2', uidOf(image))).toBeUndefined();
+  });
+});
+
+describe('an image whose status was wiped', () => {
+  beforeAll(async () => {
+    operator = await lab.startImages();
+  });
+  afterAll(async () => operator.kill());
+
+  const wipe = (name: string) =>
+    lab.setStatus(
+      'virtualmachineimage',
+      name,
+      { copies: null, conditions: null, virtualSize: null },
+      'default',
+    );
+
+  it('is found again where it lies, without a download', async () => {
+    lab.serve('/wiped', disk);
+    await lab.apply(imageOf('wiped', '/wiped'));
+    const image = await lab.image('wiped', isReady);
+    await wipe('wiped');
+    const again = await lab.image('wiped', isReady);
+    expect(again?.status).toMatchObject({ copies: [{ host: 'kvm.n2', state: 'Ready' }], virtualSize: '1Mi' });
+    expect(lab.downloads('/wiped')).toBe(1);
+    expect(lab.file('kvm.n2', uidOf(image))).toMatchObject({ complete: true });
+  });
+
+  it('is looked for on every host when it is deleted', async () => {
+    const image = await lab.image('wiped', isReady);
+    await operator.kill();
+    await wipe('wiped');
+    await lab.drop('virtualmachineimage', 'wiped');
+    lab.world.host.partition('n1');
+    operator = await lab.startImages();
+    const held = await lab.image('wiped', (it) => has(it, 'Deleting', 'True', 'HostUnreachable'));
+    expect(conditionOf(held, 'Deleting')?.message).toBe(
+      'Deleting waits for kvm.n1, which cannot be asked and may have a copy.',
+    );
+    lab.world.host.heal('n1');
+    await lab.gone('wiped');
+    expect(lab.file('kvm.n2', uidOf(image))).toBeUndefined();
+  });
+});
+
+describe('an image in a shared pool', () => {
+  afterAll(async () => operator.kill());
+
+  it('is fetched once for all hosts and removed once', async () => {
+    await lab.furnishPool('everywhere', { topology: 'Shared' });
+    operator = await lab.startImages();
+    lab.serve('/common', disk);
+    await lab.apply(imageOf('common', '/common', { storagePoolRef: { name: 'everywhere' } }));
+    const image = await lab.image('common', isReady);
+    expect(copiesOf(image)).toEqual([{ state: 'Ready' }]);
+    expect(lab.downloads('/common')).toBe(1);
+    const there = () =>
+      ['kvm.n1', 'kvm.n2'].map((host) => lab.file(host, uidOf(image), 'qcow2', 'everywhere')?.complete);
+    expect(there()).toEqual([true, true]);
+    await lab.drop('virtualmachineimage', 'common');
+    await lab.gone('common');
+    expect(there()).toEqual([undefined, undefined]);
   });
 });
 
