@@ -70,6 +70,17 @@ describe('own writes', () => {
     expect(store.size).toBe(0);
   });
 
+  test('the write that deletes is believed although its answer bears the version from before it', () => {
+    const deletionTimestamp = '2026-01-01T00:00:00Z';
+    const { store } = synced('9', at('a', 'u1', '9', { deletionTimestamp, finalizers: ['x'] }));
+    store.absorb(at('a', 'u2', '9', { deletionTimestamp }));
+    expect(store.get('ns/a')?.metadata.uid).toBe('u1');
+    store.absorb(at('a', 'u1', '9', { deletionTimestamp }));
+    expect(store.get('ns/a')).toBeUndefined();
+    store.observe(at('a', 'u1', '11', { deletionTimestamp, finalizers: ['x'] }));
+    expect(store.size).toBe(0);
+  });
+
   test('our own delete hides the object at once, for its uid only', () => {
     const { store } = synced('9', at('a', 'u1', '9'));
     store.absorbDeleted('ns/a', 'another');

@@ -120,16 +120,32 @@ const observeDeleted = <T extends KubeObject>(state: State<T>, key: ObjectKey, g
   }
 };
 
+/**
+ * The answer of a write that deleted bears the version from before it (registry `deleteWithoutFinalizers`), so age
+ * says nothing about it; the uid does.
+ */
+const absorbGone = <T extends KubeObject>(state: State<T>, key: ObjectKey, version: Version): void => {
+  const known = state.table.versionAt(key);
+  if (known !== undefined && known.uid === version.uid) {
+    state.touched?.add(key);
+    state.notify([bury(state, key, known)]);
+  }
+};
+
 const absorb = <T extends KubeObject>(state: State<T>, entry: Entry<T>): void => {
   const key = keyOfEntry(entry);
   const version = versionOf(entry);
+  if (isGone(entry)) {
+    absorbGone(state, key, version);
+    return;
+  }
   const history = state.position !== undefined && !isNewer(version.resourceVersion, state.position);
   const outside = state.selective && state.table.versionAt(key) === undefined;
   if (history || outside || !isNews(state, key, version)) {
     return;
   }
   state.touched?.add(key);
-  state.notify([isGone(entry) ? bury(state, key, version) : state.table.put(key, entry)]);
+  state.notify([state.table.put(key, entry)]);
 };
 
 const absorbDeleted = <T extends KubeObject>(state: State<T>, key: ObjectKey, uid?: string): void => {
