@@ -87,8 +87,11 @@ const slices = function* (bytes: Uint8Array, step: number): Generator<Uint8Array
 
 const drained = (response: ServerResponse): Promise<void> =>
   new Promise((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
   });
 
 const answer = async (route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -108,7 +108,10 @@ export const createHostKeys = async (
  * A one-line `ssh` for virsh that pins the host key: the `known_hosts` URI parameter exists for libvirt's
  * libssh transports only (drvremote.rst), while `command` exists for the plain one.
  */
-export const writeSshCommand = (folder: string, credentials: HostCredentials): string => {
+export const writeSshCommand = (
+  folder: string,
+  credentials: Pick<HostCredentials, 'sshKnownHostsPath'>,
+): string => {
   const path = join(folder, 'ssh-pinned');
   const options = `-o BatchMode=yes -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes -o 'UserKnownHostsFile="${credentials.sshKnownHostsPath}"'`;
   writeFileSync(path, `#!/bin/sh\nexec ssh -F none ${options} "$@"\n`);

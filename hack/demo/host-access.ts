@@ -1,0 +1,99 @@
+/** A host as its administrator sees it: through virsh, not through the operator. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { run } from '../lab/process.ts';
+
+export interface HostAccess {
+  /** Name of its Host object, such as kvm.node1. */
+  readonly host: string;
+  /** URI for virsh on this machine. */
+  readonly uri: string;
+}
+
+/** Standard output of virsh on that host. Throws with its error. */
+export const virsh = async (access: HostAccess, ...args: readonly string[]): Promise<string> =>
+  (await run(['virsh', '-q', '-c', access.uri, ...args])).stdout;
+
+/** The same; empty when virsh says no. */
+export const virshOrNothing = async (access: HostAccess, ...args: readonly string[]): Promise<string> =>
+  (await run(['virsh', '-q', '-c', access.uri, ...args], { allowFailure: true })).stdout;
+
+export interface SerialLine {
+  /** Everything the machine has said so far, oldest first. */
+  readonly lines: readonly string[];
+  /** The first line after the first `from` ones that matches. Throws after `limitMs`. */
+  next(pattern: RegExp, from: number, limitMs: number): Promise<string>;
+  stop(): void;
+}
+
+/** Escape sequences and carriage returns, which a firmware and a kernel send plenty of. */
+const plain = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  text.replaceAll(/\u001b(?:[[()][0-9;?]*[A-Za-z0-9]|.)|[^\P{Cc}\t]/gu, '').trim();
+
+const retryMs = 200;
+
+/**
+ * Listens to a machine's serial port by `virsh console`, from its next moment of running on and over its restarts.
+ * virsh wants a terminal: script(1) gives it one.
+ */
+export const listen = (access: HostAccess, domain: string, signal: AbortSignal): SerialLine => {
+  const lines: string[] = [];
+  const wakers = new Set<() => void>();
+  let stopped = false;
+  let child: ChildProcess | undefined;
+  let rest = '';
+
+  const take = (text: string): void => {
+    const parts = (rest + text).split('\n');
+    rest = parts.pop() ?? '';
+    lines.push(...parts.map(plain).filter((line) => line !== ''));
+    for (const wake of wakers) wake();
+  };
+  const open = (): void => {
+    if (stopped) return;
+    const command = `virsh -q -c '${access.uri}' console --force '${domain}'`;
+    const opened = spawn('script', ['-qefc', command, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      detached: true,
+      env: { ...process.env, TERM: 'dumb' },
+    });
+    child = opened;
+    opened.stdout.setEncoding('utf8').on('data', take);
+    opened.stdin.on('error', () => undefined);
+    opened.once('error', () => undefined);
+    opened.once('close', () => setTimeout(open, retryMs));
+  };
+  const stop = (): void => {
+    stopped = true;
+    child?.kill('SIGTERM');
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  open();
+
+  return {
+    lines,
+    stop,
+    next: (pattern, from, limitMs) => {
+      const done = Promise.withResolvers<string>();
+      const check = (): void => {
+        const found = lines.slice(from).find((line) => pattern.test(line));
+        if (found !== undefined) done.resolve(found);
+      };
+      const abort = (): void => done.reject(signal.reason);
+      const timer = setTimeout(() => {
+        const said = lines.slice(from).slice(-10).join('\n');
+        done.reject(
+          new Error(`the guest did not say ${pattern.source} within ${limitMs / 1000} s:\n${said}`),
+        );
+      }, limitMs);
+      wakers.add(check);
+      signal.addEventListener('abort', abort);
+      check();
+      return done.promise.finally(() => {
+        clearTimeout(timer);
+        wakers.delete(check);
+        signal.removeEventListener('abort', abort);
+      });
+    },
+  };
+};

@@ -1,0 +1,53 @@
+/** The demo on this machine: control plane, two KVM hosts and the operator of hack/lab. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureGuestImage } from '../lab/guest-image.ts';
+import { labDown, labUp } from '../lab/lab.ts';
+import { isRunning, readState } from '../lab/lab-state.ts';
+import { guestImagePackages, kvmHostPackages } from '../lab/packages.ts';
+import { keepLogs, type Stage, type StageOptions } from './stage.ts';
+import { bringControlPlane, bringPackages } from './tools.ts';
+
+/** Where the logs of a lab go that failed. */
+export const failedLogs = (dir: string): string => `${dir}-failed`;
+
+/**
+ * Brings everything up. Throws when a lab is up in `dir` already: it may be somebody's work. What was started is taken
+ * down again on failure, with its logs kept in `failedLogs(dir)`.
+ */
+export const setLabStage = async (options: StageOptions): Promise<Stage> => {
+  const { dir, say, signal } = options;
+  if (readState(dir)?.processes.some(isRunning) === true) {
+    throw new Error(`A lab is up in ${dir}. Take it down first: make lab-down`);
+  }
+  await bringPackages([...kvmHostPackages, ...guestImagePackages], options);
+  await bringControlPlane(options);
+  await ensureGuestImage(say);
+  const onFailure = (): void => void keepLogs(dir, failedLogs(dir));
+  const lab = await labUp({ dir, say, onFailure, hostPool: false }, signal);
+  const { plane, hosts } = lab;
+  for (const [index, host] of hosts.entries()) {
+    say(`${host.name} is at ${host.address}, reached by ${index === 0 ? 'SSH' : 'TLS'}`);
+  }
+  return {
+    kubectl: [plane.kubectlPath, '--kubeconfig', plane.kubeconfig],
+    env: { PATH: process.env['PATH'], HOME: dir, KUBECACHEDIR: join(dir, 'kubectl-cache') },
+    mustKubectl: (args, stdin) => plane.mustKubectl(args, stdin === undefined ? {} : { stdin }),
+    hosts: hosts.map((host) => ({ host: `kvm.${host.name}`, uri: host.virshUris.unix })),
+    demoHosts: {
+      kind: 'libvirt',
+      hosts: hosts.map((host, index) => ({
+        name: host.name,
+        uri: (index === 0 ? undefined : host.uris.tls) ?? host.uris.ssh,
+        secret: host.name,
+      })),
+    },
+    image: { url: lab.imageUrl, checksum: `sha256:${lab.image.sha256.qcow2}`, format: 'qcow2' },
+    guestSpeaks: true,
+    enter: [`. ${join(dir, 'env')}`, 'alias kubectl="$KUBECTL"'],
+    dir,
+    down: async () => {
+      if (existsSync(dir)) await labDown(dir);
+    },
+  };
+};

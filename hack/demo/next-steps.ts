@@ -1,0 +1,39 @@
+/** What to try once the machine is up: the tour, by hand. Pure. */
+import { tourFiles } from './tour.ts';
+
+export interface NextSteps {
+  /** Shell lines that come first in another terminal. */
+  readonly enter: readonly string[];
+  readonly repository: string;
+  /** `virsh -c …` to the host the machine is on; undefined where hosts are simulated. */
+  readonly virsh: string | undefined;
+  readonly uuid: string;
+}
+
+export const nextSteps = ({ enter, repository, virsh, uuid }: NextSteps): string =>
+  [
+    'In another terminal:',
+    '',
+    `  cd ${repository}`,
+    ...enter.map((line) => `  ${line}`),
+    '',
+    '  kubectl get ovm -A -w                            # follow it',
+    '  kubectl describe ovm web-1 -n team-a             # conditions and events',
+    ...(virsh === undefined
+      ? []
+      : [
+          `  ${virsh} list --all    # what the host says`,
+          `  ${virsh} console ${uuid}    # its serial line; leave with Ctrl-]`,
+        ]),
+    '',
+    'To try:',
+    '',
+    `  kubectl apply --server-side -f ${tourFiles.dataDisk}`,
+    `  kubectl apply --server-side --field-manager=tour -f ${tourFiles.attach}     # a disk, live`,
+    ...(virsh === undefined ? [] : [`  ${virsh} destroy ${uuid}     # behind our back: it heals`]),
+    `  kubectl patch ovm web-1 -n team-a --type=merge -p '{"spec":{"powerState":"PoweredOff"}}'`,
+    `  kubectl patch ovm web-1 -n team-a --type=merge -p '{"spec":{"powerState":"PoweredOn"}}'`,
+    '  kubectl delete ovm web-1 -n team-a               # gone on the host too',
+    '',
+    'Changes are printed here as they happen. Ctrl-C takes all down.',
+  ].join('\n');

@@ -1,0 +1,158 @@
+/** First act: the quickstart is applied, and the machine is followed until it runs and has an address. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { listen, type SerialLine, virsh } from './host-access.ts';
+import { at, hasCondition, type Json, listAt, textAt } from './json.ts';
+import { fillSamples, readSamples, samplesFolder } from './quickstart.ts';
+import { hostAccessOf, type Scene } from './scene.ts';
+
+export const machineNamespace = 'team-a';
+export const machineName = 'web-1';
+
+export const machineOf = (scene: Scene): Json | undefined =>
+  scene.follower.get('VirtualMachine', machineNamespace, machineName);
+
+/** Writes what is applied where a person can read it, and says what differs from the samples. */
+const applyQuickstart = async ({ stage, voice }: Scene): Promise<void> => {
+  const folder = join(stage.dir, 'quickstart');
+  mkdirSync(folder, { recursive: true });
+  for (const { file, text, changes } of fillSamples(readSamples(), stage.demoHosts, stage.image)) {
+    writeFileSync(join(folder, file), text);
+    voice.say(`${samplesFolder}/${file}${changes.length === 0 ? '' : ', with this changed:'}`);
+    if (changes.length > 0) voice.show(changes.join('\n'));
+  }
+  voice.say(`$ kubectl apply --server-side -f ${folder}`);
+  voice.show(await stage.mustKubectl(['apply', '--server-side', '-f', folder]));
+};
+
+/** Ready, running and with an address: what a user waits for. */
+const isUp = (machine: Json | undefined): Json | undefined =>
+  machine !== undefined &&
+  hasCondition(machine, 'Ready') &&
+  textAt(machine, 'status', 'powerState') === 'PoweredOn' &&
+  textAt(machine, 'status', 'ipAddress') !== ''
+    ? machine
+    : undefined;
+
+/** What cannot get better by waiting ends the wait with its own words. */
+const failOnStall = (object: Json | undefined): void => {
+  if (object === undefined || !hasCondition(object, 'Stalled')) return;
+  const ready = listAt(object, 'status', 'conditions').find((each) => each['type'] === 'Ready');
+  throw new Error(
+    `${textAt(object, 'kind')} ${textAt(object, 'metadata', 'name')}: ${textAt(ready, 'message')}`,
+  );
+};
+
+const untilPlaced = (scene: Scene): Promise<Json> =>
+  scene.follower.until(
+    'a host and a name for the machine',
+    () => {
+      const machine = machineOf(scene);
+      failOnStall(machine);
+      const status = at(machine, 'status');
+      return textAt(status, 'host') !== '' && textAt(status, 'uuid') !== '' ? machine : undefined;
+    },
+    120_000,
+  );
+
+/** Asks virsh, and compares with what the API says. */
+const askVirsh = async (scene: Scene, machine: Json): Promise<void> => {
+  const { voice } = scene;
+  const access = hostAccessOf(scene, machine);
+  const uuid = textAt(machine, 'status', 'uuid');
+  const ask = async (...args: readonly string[]): Promise<string> => {
+    voice.say(`$ virsh -c '${access.uri}' ${args.join(' ')}`);
+    const answer = await virsh(access, ...args);
+    voice.show(answer);
+    return answer;
+  };
+  const [card] = listAt(machine, 'status', 'networks');
+  const told = {
+    list: await ask('list', '--all', '--uuid', '--name'),
+    state: await ask('domstate', uuid),
+    disks: await ask('domblklist', uuid),
+    cards: await ask('domiflist', uuid),
+    leases: await ask('domifaddr', uuid),
+  };
+  const problems = [
+    told.list.includes(uuid) ? '' : `${uuid} is not listed`,
+    told.state.trim() === 'running' ? '' : `it is ${told.state.trim()}`,
+    told.cards.includes(textAt(card, 'mac')) ? '' : `no card has the address ${textAt(card, 'mac')}`,
+    told.leases.includes(textAt(machine, 'status', 'ipAddress')) ? '' : 'the lease is another one',
+  ].filter((problem) => problem !== '');
+  if (problems.length > 0) throw new Error(`virsh says otherwise: ${problems.join('; ')}`);
+};
+
+/** What the guest announced: `ovcp-guest ready hostname=web-1 ip=eth0:192.168.150.12 …`. */
+const checkGuest = (line: string, machine: Json): void => {
+  const address = textAt(machine, 'status', 'ipAddress');
+  for (const word of [`hostname=${machineName}`, `:${address}`]) {
+    if (!line.includes(word)) throw new Error(`the guest does not say ${word}: ${line}`);
+  }
+};
+
+export interface Up {
+  readonly machine: Json;
+  /** Undefined where there is no serial line to read. */
+  readonly serial: SerialLine | undefined;
+}
+
+/** The pool's hosts are ready, one line each. */
+const untilHostsReady = (scene: Scene): Promise<Json> => {
+  const { demoHosts } = scene.stage;
+  const pool = demoHosts.kind === 'own' ? demoHosts.pool : 'kvm';
+  return scene.follower.until(
+    `HostPool ${pool}`,
+    (it) => {
+      const object = it.get('HostPool', '', pool);
+      return object !== undefined && hasCondition(object, 'Ready') ? object : undefined;
+    },
+    120_000,
+  );
+};
+
+export const bringUpMachine = async (scene: Scene): Promise<Up> => {
+  const { stage, voice, follower, signal } = scene;
+  await voice.step('the quickstart is applied', () => applyQuickstart(scene));
+  await voice.step('the hosts are ready', () => untilHostsReady(scene));
+  const placed = await voice.step('the machine has a host', () => untilPlaced(scene));
+  const uuid = textAt(placed, 'status', 'uuid');
+  const serial = stage.guestSpeaks ? listen(hostAccessOf(scene, placed), uuid, signal) : undefined;
+  const machine = await voice.step('the machine runs and has an address', () =>
+    follower.until(
+      'a running machine with an address',
+      () => {
+        failOnStall(machineOf(scene));
+        return isUp(machineOf(scene));
+      },
+      300_000,
+    ),
+  );
+  if (serial !== undefined) {
+    await voice.step("the guest's own serial line", async () => {
+      const line = await serial.next(/ovcp-guest ready /, 0, 120_000);
+      voice.show(line);
+      checkGuest(line, machine);
+    });
+  }
+  if (stage.hosts.length > 0) {
+    await voice.step('virsh on the host says the same', () => askVirsh(scene, machine));
+  }
+  return { machine, serial };
+};
+
+/** The part of `kubectl describe` that tells what happened: conditions, one to a line, and events. */
+export const showStory = async (scene: Scene): Promise<void> => {
+  const { stage, voice } = scene;
+  const conditions = listAt(machineOf(scene), 'status', 'conditions').map((each) =>
+    [
+      textAt(each, 'type').padEnd(20),
+      textAt(each, 'status').padEnd(6),
+      textAt(each, 'reason').padEnd(18),
+      textAt(each, 'message'),
+    ].join(' '),
+  );
+  const described = await stage.mustKubectl(['describe', 'ovm', machineName, '-n', machineNamespace]);
+  voice.say(`$ kubectl describe ovm ${machineName} -n ${machineNamespace}     (conditions and events)`);
+  voice.show([...conditions, described.slice(described.indexOf('\nEvents:') + 1)].join('\n'));
+};

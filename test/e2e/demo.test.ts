@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { repositoryRoot } from '../../hack/lab/operator.ts';
+
+interface Ended {
+  code: number | null;
+  text: string;
+}
+
+/** `make demo` as a user types it, without a terminal. `onText` sees everything printed so far. */
+const makeDemo = (
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+  onText: (text: string, stop: () => void) => void = () => undefined,
+): Promise<Ended> =>
+  new Promise((resolve, reject) => {
+    const { KUBECONFIG: _, HOSTPOOL: __, ...inherited } = process.env;
+    const child = spawn('make', ['--no-print-directory', 'demo', ...words], {
+      cwd: repositoryRoot,
+      env: { ...inherited, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, so that an interrupt reaches make and the demo as Ctrl-C in a terminal does.
+      detached: true,
+    });
+    let text = '';
+    const take = (chunk: string): void => {
+      text += chunk;
+      onText(text, () => process.kill(-(child.pid ?? 0), 'SIGINT'));
+    };
+    child.stdout.setEncoding('utf8').on('data', take);
+    child.stderr.setEncoding('utf8').on('data', take);
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, text }));
+  });
+
+const seen = (text: string): string[] =>
+  [...text.matchAll(/^ +[\d.]+ s {2}seen {3}(.*) \([\d.]+ s\)$/gm)].map((match) => match[1] ?? '');
+
+const failed = (text: string): string[] => [...text.matchAll(/^.*FAILED.*$/gm)].map((match) => match[0]);
+
+describe('make demo', () => {
+  let parent: string;
+  let env: Record<string, string>;
+
+  beforeEach(async () => {
+    parent = await mkdtemp('/tmp/ovcp-demo-');
+    env = { OVCP_LAB_DIR: join(parent, 'l') };
+  });
+
+  afterEach(async () => {
+    await rm(parent, { recursive: true, force: true });
+  });
+
+  it('shows a machine on simulated hosts and takes all down again', async () => {
+    const { code, text } = await makeDemo(['HOSTS=simulated', 'EXIT=1'], env);
+    expect({ code, failed: failed(text) }, text).toEqual({ code: 0, failed: [] });
+    expect(seen(text)).toEqual([
+      'everything is set up',
+      'the quickstart is applied',
+      'the hosts are ready',
+      'the machine has a host',
+      'the machine runs and has an address',
+      'a data disk is attached while the machine runs',
+      'the machine is stopped and started',
+      'the machine is deleted',
+      'everything is taken down',
+    ]);
+    expect(existsSync(join(parent, 'l-simulated'))).toBe(false);
+  });
+
+  it('stays until Ctrl-C, and then takes all down', async () => {
+    const { text } = await makeDemo(['HOSTS=simulated'], env, (soFar, stop) => {
+      if (soFar.includes('Ctrl-C takes all down') && !soFar.includes('SIGINT')) stop();
+    });
+    expect(text).toContain('kubectl get ovm -A -w');
+    expect(text).toContain('SIGINT: everything is taken down');
+    expect(seen(text).at(-1)).toBe('everything is taken down');
+    expect(failed(text)).toEqual([]);
+    expect(existsSync(join(parent, 'l-simulated'))).toBe(false);
+  });
+
+  it('shows a real machine on KVM hosts, heals it, and takes all down again', async () => {
+    const { code, text } = await makeDemo(['EXIT=1'], env);
+    expect({ code, failed: failed(text) }, text).toEqual({ code: 0, failed: [] });
+    expect(seen(text)).toEqual([
+      'everything is set up',
+      'the quickstart is applied',
+      'the hosts are ready',
+      'the machine has a host',
+      'the machine runs and has an address',
+      "the guest's own serial line",
+      'virsh on the host says the same',
+      'a data disk is attached while the machine runs',
+      'virsh destroy behind our back: it heals',
+      'the machine is stopped and started',
+      'the machine is deleted, and gone from its host',
+      'everything is taken down',
+    ]);
+    expect(text).toMatch(/\| ovcp-guest ready hostname=web-1 ip=eth0:192\.168\.150\.\d+ /);
+    expect(existsSync(join(parent, 'l'))).toBe(false);
+  });
+});
