@@ -35,7 +35,10 @@ const createLog = (level: string, destination?: DestinationStream): Logger =>
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: {
-        paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
+        // A `key` of its own names the object that a controller works on.
+        paths: secretFields
+          .flatMap((field) => [field, `*.${field}`, `*.*.${field}`])
+          .filter((path) => path !== 'key'),
         censor: '***',
       },
     },
