@@ -1,6 +1,6 @@
 /** What a host says of itself when it is connected, gathered in a few calls. */
 import { uuidV5 } from '../../../api/identity.ts';
-import { errorCodes, LibvirtError } from '../../../wire/libvirt/errors.ts';
+import { errorCodes, LibvirtConnectionError, LibvirtError } from '../../../wire/libvirt/errors.ts';
 import type { HostEndpoint, HostFacts } from '../contract.ts';
 import {
   BRIDGE_VLAN_SINCE,
@@ -42,6 +42,10 @@ const readFilters = async (remote: Remote, signal: AbortSignal): Promise<Readonl
   }
 };
 
+/** No driver of interfaces, or, with split daemons, no daemon for them (virtinterfaced is a package of its own). */
+const tellsNoInterfaces = (error: unknown): boolean =>
+  error instanceof LibvirtError || (error instanceof LibvirtConnectionError && error.kind === 'refused');
+
 /** Linux bridges, and whether Open vSwitch runs. Hosts without the interface driver tell of none. */
 export const readBridges = async (
   remote: Remote,
@@ -68,7 +72,7 @@ export const readBridges = async (
     );
     return { bridges: new Set(found.flat()), openVswitch: ifaces.some(({ name }) => name === 'ovs-system') };
   } catch (error) {
-    if (error instanceof LibvirtError) return { bridges: new Set(), openVswitch: false };
+    if (tellsNoInterfaces(error)) return { bridges: new Set(), openVswitch: false };
     throw error;
   }
 };
