@@ -34,6 +34,7 @@ const failed = (host: string, fault: Fault, dueMs = nowMs + 5_000) => ({
   host,
   fault,
   dueMs,
+  maxImageBytes: 100 * 1024 ** 3,
 });
 const broken = new Fault('unreachable', 'the download broke off', { reason: 'ImageTruncated' });
 const mismatch = new Fault('invalid', 'the image has another checksum', { reason: 'ImageChecksumMismatch' });
@@ -118,6 +119,12 @@ describe('an image', () => {
     [
       'is tried again where it was begun',
       world({ imports: imports(['kvm.n1', failed('kvm.n1', broken, nowMs)]) }),
+      nowhere,
+      'import kvm.n1: progress Importing',
+    ],
+    [
+      'is tried again at once when the pool takes larger ones',
+      world({ maxImageBytes: 200 * 1024 ** 3, imports: imports(['kvm.n1', failed('kvm.n1', broken)]) }),
       nowhere,
       'import kvm.n1: progress Importing',
     ],

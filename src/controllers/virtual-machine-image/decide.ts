@@ -4,22 +4,24 @@ import { decideDeletion } from './decide-deletion.ts';
 import { type Decision, settled, step, wait } from './decision.ts';
 import { refusalOf, verdictOfImport } from './refusal.ts';
 import { completeCopies, copyKeyOf, hiddenCopies, isComplete, wantedHosts } from './wanted.ts';
-import type { HostWorld, ImageSight, ImageWorld } from './world.ts';
+import type { HostWorld, ImageSight, ImageWorld, ImportState } from './world.ts';
 
 /** Progress comes by the jobs room; this is for when it forgets us. */
 const importPollMs = 60_000;
+
+/** Not begun, or failed and due again: by time, or because the pool takes other sizes now. */
+const isDue = (world: ImageWorld, state: ImportState | undefined, nowMs: number): boolean =>
+  state === undefined ||
+  (state.kind === 'failed' && (state.dueMs <= nowMs || state.maxImageBytes !== world.maxImageBytes));
 
 /** Which of the wanted copies are to be begun now. */
 export const toImport = (world: ImageWorld, seen: ImageSight, nowMs: number): readonly HostWorld[] =>
   refusalOf(world) !== undefined
     ? []
-    : wantedHosts(world, seen).filter(({ name }) => {
-        const state = world.imports.get(copyKeyOf(world, name));
-        return (
-          !isComplete(seen, name) &&
-          (state === undefined || (state.kind === 'failed' && state.dueMs <= nowMs))
-        );
-      });
+    : wantedHosts(world, seen).filter(
+        ({ name }) =>
+          !isComplete(seen, name) && isDue(world, world.imports.get(copyKeyOf(world, name)), nowMs),
+      );
 
 export const beginImports = (hosts: readonly HostWorld[]): Decision =>
   step({ kind: 'import', hosts: hosts.map(({ name }) => name) }, 'Importing', 'The image is being fetched.');

@@ -17,6 +17,7 @@ const setUp = () => {
   });
   return { clock, changed, room };
 };
+const at = (uid: string, host: string) => ({ uid, key: host, host, maxImageBytes: 1 });
 const turns = () => new Promise((resolve) => setImmediate(resolve));
 const broken = () => Promise.reject(new Fault('unreachable', 'broke off', { reason: 'ImageTruncated' }));
 const untilCancelled = (_progress: unknown, signal: AbortSignal) =>
@@ -25,7 +26,7 @@ const untilCancelled = (_progress: unknown, signal: AbortSignal) =>
 describe('the room of imports', () => {
   it('forgets what is done: the copy itself is the evidence', async () => {
     const { room, changed } = setUp();
-    room.start('a', 'kvm.n1', 'kvm.n1', async () => undefined);
+    room.start(at('a', 'kvm.n1'), async () => undefined);
     expect(room.of('a').get('kvm.n1')).toEqual({ kind: 'running', host: 'kvm.n1' });
     await turns();
     expect([room.of('a').size, room.jobs.get('a/kvm.n1'), changed]).toEqual([0, undefined, ['a']]);
@@ -35,7 +36,7 @@ describe('the room of imports', () => {
     const { room, clock } = setUp();
     const waits: number[] = [];
     for (let turn = 0; turn < 3; turn += 1) {
-      room.start('a', 'kvm.n1', 'kvm.n1', broken);
+      room.start(at('a', 'kvm.n1'), broken);
       await turns();
       const state = room.of('a').get('kvm.n1');
       waits.push(state?.kind === 'failed' ? state.dueMs - clock.nowMs() : -1);
@@ -51,8 +52,8 @@ describe('the room of imports', () => {
       progress(33);
       return untilCancelled(progress, signal);
     };
-    room.start('a', 'kvm.n1', 'kvm.n1', run);
-    room.start('a', 'kvm.n1', 'kvm.n1', run);
+    room.start(at('a', 'kvm.n1'), run);
+    room.start(at('a', 'kvm.n1'), run);
     expect(starts).toBe(1);
     expect(room.of('a').get('kvm.n1')).toEqual({ kind: 'running', host: 'kvm.n1', percent: 33 });
     await room.cancel('a');
@@ -60,9 +61,9 @@ describe('the room of imports', () => {
 
   it('cancels all imports of an image, those that wait for their turn as well, and no others', async () => {
     const { room } = setUp();
-    room.start('b', 'kvm.n1', 'kvm.n1', untilCancelled);
-    room.start('a', 'kvm.n1', 'kvm.n1', untilCancelled);
-    room.start('a', 'kvm.n2', 'kvm.n2', untilCancelled);
+    room.start(at('b', 'kvm.n1'), untilCancelled);
+    room.start(at('a', 'kvm.n1'), untilCancelled);
+    room.start(at('a', 'kvm.n2'), untilCancelled);
     expect(room.jobs.get('a/kvm.n1')?.kind).toBe('queued');
     await room.cancel('a');
     expect([room.of('a').size, room.of('b').size]).toEqual([0, 1]);

@@ -18,10 +18,18 @@ export interface ImportRoomOptions {
   readonly onChange: (uid: string) => void;
 }
 
+/** `maxImageBytes` is the limit the pool sets at this moment. */
+export interface CopyStart {
+  readonly uid: string;
+  readonly key: CopyKey;
+  readonly host: string;
+  readonly maxImageBytes: number;
+}
+
 export interface ImportRoom {
   of(uid: string): ReadonlyMap<CopyKey, ImportState>;
   /** Does nothing while that copy is being imported. */
-  start(uid: string, key: CopyKey, host: string, run: JobRun<void>): void;
+  start(copy: CopyStart, run: JobRun<void>): void;
   /** Ends all imports of an image, waits until they have ended, and forgets what failed. */
   cancel(uid: string): Promise<void>;
   readonly jobs: Jobs<string, void>;
@@ -29,6 +37,7 @@ export interface ImportRoom {
 
 interface Entry {
   readonly host: string;
+  readonly maxImageBytes: number;
   failures: number;
   failed: Extract<ImportState, { kind: 'failed' }> | undefined;
 }
@@ -59,7 +68,8 @@ export const createImportRoom = (options: ImportRoomOptions): ImportRoom => {
       entry.failures += 1;
       const wait = delayMs(backoffOf(state.fault), entry.failures, random);
       const dueMs = clock.nowMs() + Math.round(wait);
-      entry.failed = { kind: 'failed', host: entry.host, fault: state.fault, dueMs };
+      const { host, maxImageBytes } = entry;
+      entry.failed = { kind: 'failed', host, fault: state.fault, dueMs, maxImageBytes };
     }
     jobs.forget(job);
     onChange(uid);
@@ -89,12 +99,12 @@ export const createImportRoom = (options: ImportRoomOptions): ImportRoom => {
       new Map(
         [...(images.get(uid) ?? [])].map(([key, entry]) => [key, stateOf(`${uid}${separator}${key}`, entry)]),
       ),
-    start: (uid, key, host, run) => {
+    start: ({ uid, key, host, maxImageBytes }, run) => {
       const copies = images.get(uid) ?? new Map<CopyKey, Entry>();
       const job = `${uid}${separator}${key}`;
       if (jobs.get(job) !== undefined) return;
       images.set(uid, copies);
-      copies.set(key, { host, failures: copies.get(key)?.failures ?? 0, failed: undefined });
+      copies.set(key, { host, maxImageBytes, failures: copies.get(key)?.failures ?? 0, failed: undefined });
       jobs.start(job, host, run);
     },
     cancel: async (uid) => {

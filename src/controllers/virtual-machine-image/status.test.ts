@@ -71,7 +71,16 @@ describe('the status of an image', () => {
   ] as const)('tells of an import that failed: %s %s', (kind, reason, reconciling, stalled) => {
     const fault = new Fault(kind, 'the server said no', { reason });
     const imports = new Map([
-      ['kvm.n1', { kind: 'failed' as const, host: 'kvm.n1', fault, dueMs: nowMs + 1 }],
+      [
+        'kvm.n1',
+        {
+          kind: 'failed' as const,
+          host: 'kvm.n1',
+          fault,
+          dueMs: nowMs + 1,
+          maxImageBytes: world.maxImageBytes,
+        },
+      ],
     ]);
     const status = statusOf({ ...world, imports }, sightOf([absent('kvm.n1')]), undefined, nowMs);
     expect(status.copies).toEqual([{ host: 'kvm.n1', state: 'Failed', message: 'the server said no' }]);
@@ -85,7 +94,12 @@ describe('the status of an image', () => {
 
   it('says the same again when the next operator reads that the file was refused', () => {
     const fault = new Fault('invalid', 'the image has another checksum', { reason: 'ImageChecksumMismatch' });
-    const imports = new Map([['kvm.n1', { kind: 'failed' as const, host: 'kvm.n1', fault, dueMs: 0 }]]);
+    const imports = new Map([
+      [
+        'kvm.n1',
+        { kind: 'failed' as const, host: 'kvm.n1', fault, dueMs: 0, maxImageBytes: world.maxImageBytes },
+      ],
+    ]);
     const seen = sightOf([absent('kvm.n1'), absent('kvm.n2')]);
     const first = statusOf({ ...world, imports }, seen, undefined, nowMs);
     const next = statusOf(sampleWorld(sampleImage({ status: first })), seen, undefined, nowMs + 1);

@@ -58,7 +58,8 @@ const begin = (deps: TakeDeps, world: ImageWorld, hosts: readonly string[]): End
       maxImageBytes,
       ...at(deps, world, host),
     });
-    deps.imports.start(image.metadata.uid, copyKeyOf(world, host), host, (progress, signal) =>
+    const { uid } = image.metadata;
+    deps.imports.start({ uid, key: copyKeyOf(world, host), host, maxImageBytes }, (progress, signal) =>
       deps.context.effect('import image', () => run(progress, signal)),
     );
   }

@@ -20,10 +20,19 @@ export interface HostWorld {
   readonly declaredDown?: string | undefined;
 }
 
-/** How far this process is with one copy. `dueMs`: wall-clock time of the next try. */
+/**
+ * How far this process is with one copy. `dueMs`: wall-clock time of the next try; a change of the limit it failed
+ * under brings it forward.
+ */
 export type ImportState =
   | { readonly kind: 'running'; readonly host: string; readonly percent?: number | undefined }
-  | { readonly kind: 'failed'; readonly host: string; readonly fault: Fault; readonly dueMs: number };
+  | {
+      readonly kind: 'failed';
+      readonly host: string;
+      readonly fault: Fault;
+      readonly dueMs: number;
+      readonly maxImageBytes: number;
+    };
 
 /** Names one copy of an image: a Host object, or the only copy of a shared pool. */
 export type CopyKey = string;

@@ -99,6 +99,17 @@ describe('images on a real API server', () => {
     );
   });
 
+  it('takes an image at once that was too large when the pool is told to take larger ones', async () => {
+    const bytes = sampleQcow2({ virtualSize: 200n << 30n });
+    lab.serve('/large', bytes);
+    await lab.apply(imageOf('large', '/large', { format: 'qcow2' }, bytes));
+    await lab.image('large', (it) => has(it, 'Stalled', 'True', 'ImageTooLarge'));
+    const patch = JSON.stringify({ spec: { maxImageSize: '300Gi' } });
+    await lab.plane.mustKubectl(['patch', 'storagepool', 'local', '--type=merge', '-p', patch]);
+    const image = await lab.image('large', isReady);
+    expect(image?.status).toMatchObject({ virtualSize: '200Gi' });
+  });
+
   it('says that the file is not there', async () => {
     await lab.apply(imageOf('missing', '/missing'));
     const image = await lab.image('missing', (it) => has(it, 'Stalled', 'True', 'ImageUrlNotFound'));
