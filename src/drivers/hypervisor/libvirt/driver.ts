@@ -112,7 +112,7 @@ export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDr
         for (const endpoint of wanted) if (!hosts.has(endpoint.host)) add(endpoint);
       },
       claim: async (host, clusterId, signal) => ({
-        claimedBy: await get(host).claim(clusterId, false, signal),
+        claimedBy: await get(host).claim(clusterId, signal),
       }),
       hostStorage: (host) => createHostStorage(host, () => get(host).link, options.clock),
       hostNetworks: (host) => createHostNetworks(host, () => get(host).link),

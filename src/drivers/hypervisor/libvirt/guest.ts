@@ -96,6 +96,8 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
       for (const [uuid, watched] of guests) {
         if (watched.dueMs !== undefined && watched.dueMs <= clock.monotonicMs()) enqueue(uuid, watched);
       }
+      // A timer may fire a moment early, and others are due later.
+      schedule();
     });
   };
   const settle = (uuid: string, watched: Watched, seen: GuestSeen | undefined): void => {

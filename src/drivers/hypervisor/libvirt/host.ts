@@ -1,9 +1,7 @@
-/** One host of a pool: its connection, what is known of its machines and guests, and looks and steps on them. */
+/** One host of a pool: looks and steps on its machines, its facts, its survey. */
 import type { Clock } from '../../../runtime/clock.ts';
 import { Fault, isFault } from '../../../runtime/fault.ts';
-import { errorCodes } from '../../../wire/libvirt/errors.ts';
 import type {
-  Change,
   HostEndpoint,
   HostSeen,
   Namesake,
@@ -13,36 +11,22 @@ import type {
   VmIdentity,
   VmStep,
 } from '../contract.ts';
-import type { HostDescribed } from './capabilities.ts';
 import { putClaim } from './claim.ts';
-import type { Wiring } from './device-xml.ts';
-import { type DomainRead, handle, listDomains, readDomain, readRecord } from './domains.ts';
-import { registerEvents } from './events.ts';
-import { type HostProfile, readBridges, readProfile } from './facts.ts';
-import { createGuestWatch } from './guest.ts';
-import { askGuest } from './guest-ask.ts';
-import { createHostLink, type HostLink } from './host-link.ts';
-import { createInventory, type Inventory } from './inventory.ts';
+import { type DomainRead, readDomain } from './domains.ts';
+import { type HostProfile, readBridges } from './facts.ts';
+import type { HostLink } from './host-link.ts';
+import { createHostState, type HostOptions, type HostState } from './host-state.ts';
 import { isActive } from './power.ts';
-import { probeAcceleration } from './probe.ts';
-import type { Dial, Remote } from './remote.ts';
+import type { Remote } from './remote.ts';
 import { sightingOf, summaryOf } from './sight.ts';
 import { takeStep } from './steps.ts';
 import { ownershipFor } from './tag.ts';
-import { saidNo, toHostFault } from './to-fault.ts';
+import { toHostFault } from './to-fault.ts';
 
 /** A host that does not answer a survey within this is unseen; the others are not kept waiting. */
 const SURVEY_LIMIT_MS = 15_000;
-
-export interface HostOptions {
-  readonly endpoint: HostEndpoint;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly dial: Dial;
-  readonly tell: (change: Change) => void;
-  /** Remembers what probes found, by the host's own uuid, for as long as the process lives. */
-  readonly probed: Map<string, 'KVM' | 'Emulation'>;
-}
+/** `hosts` waits no longer for a connection that is just being made. */
+const FACTS_WAIT_MS = 1_000;
 
 export interface ManagedHost {
   readonly endpoint: HostEndpoint;
@@ -55,177 +39,112 @@ export interface ManagedHost {
   look(vm: VmIdentity, signal: AbortSignal): Promise<Sighting | undefined>;
   namesakes(vm: VmIdentity): readonly Namesake[];
   take(vm: VmIdentity, step: VmStep, signal: AbortSignal): Promise<StepOutcome>;
-  claim(clusterId: string, takeOver: boolean, signal: AbortSignal): Promise<string | undefined>;
+  claim(clusterId: string, signal: AbortSignal): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
-/** Keeps the inventory's row of one machine as it was just read. */
-const note = (inventory: Inventory, uuid: string, read: DomainRead | undefined): void => {
-  if (read === undefined) inventory.remove(uuid);
-  else
-    inventory.put({
-      uuid,
-      name: read.name,
-      state: read.state,
-      reason: read.reason,
-      record: read.record,
-      read: true,
-    });
+const seen = async (host: string, state: HostState, clock: Clock, signal: AbortSignal): Promise<HostSeen> => {
+  const over = new AbortController();
+  const limit = clock.sleep(FACTS_WAIT_MS, AbortSignal.any([signal, over.signal]));
+  await Promise.race([state.link.up(signal), limit]).catch(() => undefined);
+  over.abort();
+  limit.catch(() => undefined);
+  const link = state.link.state();
+  const facts = state.profile()?.facts;
+  if (link.kind === 'up') return { kind: 'reachable', host, facts: facts ?? link.session.facts };
+  const { sinceMs, fault } = link;
+  const reason = fault.reason ?? 'HostUnreachable';
+  return { kind: 'unreachable', host, sinceMs, reason, message: fault.message, facts };
 };
 
-const learnRecords = async (
-  remote: Remote,
-  inventory: Inventory,
-  uuids: readonly string[],
+const lookForBridges = async (state: HostState, remote: Remote, signal: AbortSignal): Promise<void> => {
+  const found = await readBridges(remote, signal);
+  const bridges = [...found.bridges].sort();
+  if (state.profile()?.facts.bridges.join() !== bridges.join()) state.change({ bridges }, found);
+};
+
+const survey = async (
+  host: string,
+  state: HostState,
+  clock: Clock,
   signal: AbortSignal,
-): Promise<void> => {
-  await Promise.all(
-    uuids.map(async (uuid) => {
-      try {
-        const record = await readRecord(remote, uuid, signal);
-        const machine = inventory.get(uuid);
-        if (machine !== undefined) inventory.put({ ...machine, record, read: true });
-      } catch (error) {
-        if (!saidNo(error, errorCodes.noDomain)) throw error;
-        inventory.remove(uuid);
-      }
-    }),
-  );
+): Promise<SurveySeen> => {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(SURVEY_LIMIT_MS)]);
+  try {
+    const { remote } = await state.link.up(limited);
+    await state.refill(remote, limited);
+    await lookForBridges(state, remote, limited);
+    return { kind: 'seen', host, machines: state.inventory.all().map(summaryOf) };
+  } catch (error) {
+    const link = state.link.state();
+    const sinceMs = link.kind === 'down' ? link.sinceMs : clock.nowMs();
+    return { kind: 'unseen', host, sinceMs, why: toHostFault(error, host).message };
+  }
 };
 
-/** Reads again what an event pointed at; one read per machine however many events came. */
-const createFollower = (
-  inventory: Inventory,
-  remoteOf: () => Remote | undefined,
-  after: (uuid: string) => void,
-) => {
-  const running = new Set<string>();
-  const again = new Set<string>();
-  const follow = async (uuid: string): Promise<void> => {
-    const signal = AbortSignal.timeout(SURVEY_LIMIT_MS);
-    do {
-      again.delete(uuid);
-      const remote = remoteOf();
-      if (remote === undefined) return;
-      try {
-        const { state, reason } = await remote.call(
-          'DOMAIN_GET_STATE',
-          { dom: handle(uuid), flags: 0 },
-          signal,
-        );
-        const known = inventory.get(uuid);
-        if (known !== undefined) inventory.put({ ...known, state, reason });
-        if (known?.read === false) await learnRecords(remote, inventory, [uuid], signal);
-      } catch (error) {
-        if (saidNo(error, errorCodes.noDomain)) inventory.remove(uuid);
-      }
-    } while (again.has(uuid));
-  };
-  return (uuid: string): void => {
-    if (running.has(uuid)) {
-      again.add(uuid);
-      return;
-    }
-    running.add(uuid);
-    void follow(uuid).finally(() => {
-      running.delete(uuid);
-      after(uuid);
-    });
-  };
+/** The machine as it is now, and the inventory's row with it. */
+const readNow = async (
+  state: HostState,
+  remote: Remote,
+  uuid: string,
+  signal: AbortSignal,
+): Promise<DomainRead | undefined> => {
+  const read = await readDomain(remote, uuid, signal);
+  if (read === undefined) state.inventory.remove(uuid);
+  else {
+    const { name, record, reason } = read;
+    state.inventory.put({ uuid, name, state: read.state, reason, record, read: true });
+  }
+  if (read === undefined || !isActive(read.power)) state.guests.forget(uuid);
+  return read;
+};
+
+const sighting = async (
+  host: string,
+  state: HostState,
+  remote: Remote,
+  vm: VmIdentity,
+  read: DomainRead,
+  signal: AbortSignal,
+): Promise<Sighting> => {
+  const runs = read.running !== undefined && ownershipFor(read.record, vm).kind === 'ours';
+  const guest = runs ? await state.guests.first(vm.uuid, signal) : undefined;
+  return sightingOf(remote, host, vm, read, guest, signal);
+};
+
+const take = async (
+  host: string,
+  state: HostState,
+  vm: VmIdentity,
+  step: VmStep,
+  signal: AbortSignal,
+): Promise<StepOutcome> => {
+  const { remote, session } = await state.link.up(signal);
+  const before = await readNow(state, remote, vm.uuid, signal);
+  const { setup } = state.profile() ?? session;
+  const progress = await takeStep({ remote, setup, vm }, step, before, signal);
+  const after = await readNow(state, remote, vm.uuid, signal);
+  const ended = step.kind === 'shutdown' && after?.power.kind === 'off';
+  if (progress === 'started' && !ended) return { kind: 'started' };
+  if (after === undefined) return { kind: 'done', sighting: undefined };
+  return { kind: 'done', sighting: await sighting(host, state, remote, vm, after, signal) };
+};
+
+const claim = async (
+  state: HostState,
+  clusterId: string,
+  signal: AbortSignal,
+): Promise<string | undefined> => {
+  const { remote } = await state.link.up(signal);
+  const claimedBy = await putClaim(remote, clusterId, false, signal);
+  if (state.profile()?.facts.claimedBy !== claimedBy) state.change({ claimedBy });
+  return claimedBy;
 };
 
 export const createManagedHost = (options: HostOptions): ManagedHost => {
-  const { endpoint, clock, tell } = options;
+  const { endpoint, clock } = options;
   const { host } = endpoint;
-  const inventory = createInventory();
-  let profile: HostProfile | undefined;
-  let lastReason: string | undefined;
-
-  const tellVm = (uuid: string): void => tell({ kind: 'vm', uuid, uid: inventory.get(uuid)?.record?.uid });
-  const guests = createGuestWatch({
-    clock,
-    onChange: tellVm,
-    ask: async (uuid, signal) => {
-      const state = link.state();
-      if (state.kind === 'down') return undefined;
-      const read = await readDomain(state.remote, uuid, signal);
-      if (read?.running === undefined) return undefined;
-      // The test driver has no guests, and falls over a card whose network has no addresses (testDomainInterfaceAddresses).
-      if (profile?.setup.domainType === 'test') return { agent: 'Disconnected', addresses: [] };
-      return askGuest(state.remote, uuid, read.running, signal);
-    },
-  });
-  const remoteNow = (): Remote | undefined => {
-    const state = link.state();
-    return state.kind === 'up' ? state.remote : undefined;
-  };
-  const follow = createFollower(inventory, remoteNow, tellVm);
-  const sink = {
-    machine: (uuid: string, name: string, { redefined }: { readonly redefined: boolean }): void => {
-      const known = inventory.get(uuid);
-      if (known === undefined)
-        inventory.put({ uuid, name, state: 0, reason: 0, record: undefined, read: false });
-      else if (redefined) inventory.put({ ...known, name, read: false });
-      tellVm(uuid);
-      follow(uuid);
-    },
-    guest: (uuid: string): void => guests.refresh(uuid),
-    network: (): void => tell({ kind: 'network', host }),
-    storage: (): void => tell({ kind: 'storage', host }),
-  };
-
-  const accelerate =
-    (remote: Remote, signal: AbortSignal) => async (uuid: string, described: HostDescribed) => {
-      const known = options.probed.get(uuid);
-      if (known !== undefined) return known;
-      const { domainTypes, guestArchitecture: arch } = described;
-      const found = await probeAcceleration(remote, { domainTypes, arch }, clock, signal);
-      options.probed.set(uuid, found);
-      return found;
-    };
-  const refill = async (remote: Remote, signal: AbortSignal): Promise<void> => {
-    const unread = inventory.replace(await listDomains(remote, signal));
-    await learnRecords(remote, inventory, unread, signal);
-  };
-  const prepare = async (remote: Remote, signal: AbortSignal): Promise<HostProfile> => {
-    // Events before the list: what happens in between is then told twice, never missed.
-    await registerEvents(remote, sink, signal);
-    const read = await readProfile(remote, endpoint, accelerate(remote, signal), signal);
-    await refill(remote, signal);
-    profile = read;
-    return read;
-  };
-  const link: HostLink<HostProfile> = createHostLink({
-    endpoint,
-    clock,
-    random: options.random,
-    dial: options.dial,
-    prepare,
-    onUp: () => {
-      lastReason = undefined;
-      tell({ kind: 'resync', host });
-      tell({ kind: 'host', host });
-    },
-    onDown: (fault) => {
-      if (lastReason !== fault.message) tell({ kind: 'host', host });
-      lastReason = fault.message;
-    },
-  });
-
-  const change = (facts: Partial<HostProfile['facts']>, wiring: Partial<Wiring> = {}): void => {
-    if (profile === undefined) return;
-    profile = {
-      facts: { ...profile.facts, ...facts },
-      setup: { ...profile.setup, wiring: { ...profile.setup.wiring, ...wiring } },
-    };
-    tell({ kind: 'host', host });
-  };
-  const lookForBridges = async (remote: Remote, signal: AbortSignal): Promise<void> => {
-    const found = await readBridges(remote, signal);
-    const bridges = [...found.bridges].sort();
-    if (profile?.facts.bridges.join() !== bridges.join()) change({ bridges }, found);
-  };
-
+  const state = createHostState(options);
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -233,100 +152,27 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
       throw toHostFault(error, host);
     }
   };
-
-  const readNow = async (
-    remote: Remote,
-    uuid: string,
-    signal: AbortSignal,
-  ): Promise<DomainRead | undefined> => {
-    const read = await readDomain(remote, uuid, signal);
-    note(inventory, uuid, read);
-    if (read === undefined || !isActive(read.power)) guests.forget(uuid);
-    return read;
-  };
-  const sighting = async (
-    remote: Remote,
-    vm: VmIdentity,
-    read: DomainRead,
-    signal: AbortSignal,
-  ): Promise<Sighting> => {
-    const runs = read.running !== undefined && ownershipFor(read.record, vm).kind === 'ours';
-    const guest = runs ? await guests.first(vm.uuid, signal) : undefined;
-    return sightingOf(remote, host, vm, read, guest, signal);
-  };
-
   return {
     endpoint,
-    link,
-    seen: async (signal) => {
-      await Promise.race([
-        link.up(signal).catch(() => undefined),
-        clock.sleep(1_000, signal).catch(() => undefined),
-      ]);
-      const state = link.state();
-      if (state.kind === 'up') return { kind: 'reachable', host, facts: (profile ?? state.session).facts };
-      const { fault, sinceMs } = state;
-      return {
-        kind: 'unreachable',
-        host,
-        sinceMs,
-        reason: fault.reason ?? 'HostUnreachable',
-        message: fault.message,
-        ...(profile === undefined ? {} : { facts: profile.facts }),
-      };
-    },
-    survey: async (signal) => {
-      const limited = AbortSignal.any([signal, AbortSignal.timeout(SURVEY_LIMIT_MS)]);
-      try {
-        const { remote } = await link.up(limited);
-        await refill(remote, limited);
-        await lookForBridges(remote, limited);
-        return { kind: 'seen', host, machines: inventory.all().map(summaryOf) };
-      } catch (error) {
-        const state = link.state();
-        const sinceMs = state.kind === 'down' ? state.sinceMs : clock.nowMs();
-        return { kind: 'unseen', host, sinceMs, why: toHostFault(error, host).message };
-      }
-    },
-    knows: (uuid) => inventory.get(uuid) !== undefined,
+    link: state.link,
+    seen: (signal) => seen(host, state, clock, signal),
+    survey: (signal) => survey(host, state, clock, signal),
+    knows: (uuid) => state.inventory.get(uuid) !== undefined,
     look: (vm, signal) =>
       attempt(async () => {
-        const { remote } = await link.up(signal);
-        const read = await readNow(remote, vm.uuid, signal);
-        return read === undefined ? undefined : sighting(remote, vm, read, signal);
+        const { remote } = await state.link.up(signal);
+        const read = await readNow(state, remote, vm.uuid, signal);
+        return read === undefined ? undefined : sighting(host, state, remote, vm, read, signal);
       }),
     namesakes: (vm) =>
-      inventory
+      state.inventory
         .namesakes(vm)
         .map(({ uuid, record }) => ({ host, uuid, ownership: ownershipFor(record, vm) })),
-    take: (vm, step, signal) =>
-      attempt(async () => {
-        const { remote, session } = await link.up(signal);
-        const before = await readNow(remote, vm.uuid, signal);
-        const progress = await takeStep(
-          { remote, setup: (profile ?? session).setup, vm },
-          step,
-          before,
-          signal,
-        );
-        const after = await readNow(remote, vm.uuid, signal);
-        const ended = step.kind === 'shutdown' && after?.power.kind === 'off';
-        if (progress === 'started' && !ended) return { kind: 'started' };
-        return {
-          kind: 'done',
-          sighting: after === undefined ? undefined : await sighting(remote, vm, after, signal),
-        };
-      }),
-    claim: (clusterId, takeOver, signal) =>
-      attempt(async () => {
-        const { remote } = await link.up(signal);
-        const claimedBy = await putClaim(remote, clusterId, takeOver, signal);
-        if (profile?.facts.claimedBy !== claimedBy) change({ claimedBy });
-        return claimedBy;
-      }),
+    take: (vm, step, signal) => attempt(() => take(host, state, vm, step, signal)),
+    claim: (clusterId, signal) => attempt(() => claim(state, clusterId, signal)),
     close: async () => {
-      guests.close();
-      await link.close();
+      state.guests.close();
+      await state.link.close();
     },
   };
 };

@@ -1,0 +1,221 @@
+/** What is kept of one host while the pool is open: its connection, profile, inventory and guests, fed by events. */
+import type { Clock } from '../../../runtime/clock.ts';
+import { errorCodes } from '../../../wire/libvirt/errors.ts';
+import type { Change, HostEndpoint, HostFacts } from '../contract.ts';
+import type { HostDescribed } from './capabilities.ts';
+import type { Wiring } from './device-xml.ts';
+import { handle, listDomains, readDomain, readRecord } from './domains.ts';
+import { type EventSink, registerEvents } from './events.ts';
+import { type HostProfile, readProfile } from './facts.ts';
+import { createGuestWatch, type GuestWatch } from './guest.ts';
+import { askGuest } from './guest-ask.ts';
+import { createHostLink, type HostLink } from './host-link.ts';
+import { createInventory, type Inventory } from './inventory.ts';
+import { probeAcceleration } from './probe.ts';
+import type { Dial, Remote } from './remote.ts';
+import { saidNo } from './to-fault.ts';
+
+const FOLLOW_LIMIT_MS = 15_000;
+
+export interface HostOptions {
+  readonly endpoint: HostEndpoint;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly dial: Dial;
+  readonly tell: (change: Change) => void;
+  /** Remembers what probes found, by the host's own uuid, for as long as the process lives. */
+  readonly probed: Map<string, HostFacts['acceleration']>;
+}
+
+export interface HostState {
+  readonly link: HostLink<HostProfile>;
+  readonly inventory: Inventory;
+  readonly guests: GuestWatch;
+  /** Of the newest connection; stays when it is gone. */
+  profile(): HostProfile | undefined;
+  /** Something about the host turned out to be otherwise; tells of it. */
+  change(facts: Partial<HostFacts>, wiring?: Partial<Wiring>): void;
+  /** One bulk call, and one more for each machine never read before. */
+  refill(remote: Remote, signal: AbortSignal): Promise<void>;
+}
+
+/** Reads whose each machine is; one that went meanwhile leaves the inventory. */
+const learnRecords = async (
+  remote: Remote,
+  inventory: Inventory,
+  uuids: readonly string[],
+  signal: AbortSignal,
+): Promise<void> => {
+  await Promise.all(
+    uuids.map(async (uuid) => {
+      try {
+        const record = await readRecord(remote, uuid, signal);
+        const machine = inventory.get(uuid);
+        if (machine !== undefined) inventory.put({ ...machine, record, read: true });
+      } catch (error) {
+        if (!saidNo(error, errorCodes.noDomain)) throw error;
+        inventory.remove(uuid);
+      }
+    }),
+  );
+};
+
+/** Reads the state of one machine, and its record if that may have changed. */
+const follow = async (
+  remote: Remote,
+  inventory: Inventory,
+  uuid: string,
+  signal: AbortSignal,
+): Promise<void> => {
+  try {
+    const { state, reason } = await remote.call('DOMAIN_GET_STATE', { dom: handle(uuid), flags: 0 }, signal);
+    const known = inventory.get(uuid);
+    if (known !== undefined) inventory.put({ ...known, state, reason });
+    if (known?.read === false) await learnRecords(remote, inventory, [uuid], signal);
+  } catch (error) {
+    // What broke the connection is told by the link; the next bulk list puts things right.
+    if (saidNo(error, errorCodes.noDomain)) inventory.remove(uuid);
+  }
+};
+
+/** Reads again what an event pointed at; one read at a time per machine, however many events came. */
+const createFollower = (
+  inventory: Inventory,
+  remoteNow: () => Remote | undefined,
+  after: (uuid: string) => void,
+) => {
+  const running = new Set<string>();
+  const again = new Set<string>();
+  const run = async (uuid: string): Promise<void> => {
+    do {
+      again.delete(uuid);
+      const remote = remoteNow();
+      if (remote !== undefined) await follow(remote, inventory, uuid, AbortSignal.timeout(FOLLOW_LIMIT_MS));
+    } while (again.has(uuid));
+    running.delete(uuid);
+    after(uuid);
+  };
+  return (uuid: string): void => {
+    if (running.has(uuid)) again.add(uuid);
+    else {
+      running.add(uuid);
+      void run(uuid);
+    }
+  };
+};
+
+const createGuests = (
+  { clock }: HostOptions,
+  remoteNow: () => Remote | undefined,
+  profile: () => HostProfile | undefined,
+  onChange: (uuid: string) => void,
+): GuestWatch =>
+  createGuestWatch({
+    clock,
+    onChange,
+    ask: async (uuid, signal) => {
+      const remote = remoteNow();
+      const read = remote === undefined ? undefined : await readDomain(remote, uuid, signal);
+      if (remote === undefined || read?.running === undefined) return undefined;
+      // The test driver has no guests, and falls over a card whose network has no addresses.
+      if (profile()?.setup.domainType === 'test') return { agent: 'Disconnected', addresses: [] };
+      return askGuest(remote, uuid, read.running, signal);
+    },
+  });
+
+const accelerator =
+  (options: HostOptions, remote: Remote, signal: AbortSignal) =>
+  async (uuid: string, described: HostDescribed): Promise<HostFacts['acceleration']> => {
+    const known = options.probed.get(uuid);
+    if (known !== undefined) return known;
+    const { domainTypes, guestArchitecture: arch } = described;
+    const found = await probeAcceleration(remote, { domainTypes, arch }, options.clock, signal);
+    options.probed.set(uuid, found);
+    return found;
+  };
+
+const createSink = (
+  host: string,
+  inventory: Inventory,
+  guests: GuestWatch,
+  tell: HostOptions['tell'],
+  look: (uuid: string) => void,
+): EventSink => ({
+  machine: (uuid, name, { redefined }) => {
+    const known = inventory.get(uuid);
+    if (known === undefined) {
+      inventory.put({ uuid, name, state: 0, reason: 0, record: undefined, read: false });
+    } else if (redefined) inventory.put({ ...known, name, read: false });
+    tell({ kind: 'vm', uuid, uid: known?.record?.uid });
+    look(uuid);
+  },
+  guest: (uuid) => guests.refresh(uuid),
+  network: () => tell({ kind: 'network', host }),
+  storage: () => tell({ kind: 'storage', host }),
+});
+
+/** Tells of a lost connection once, not at every try to get it back. */
+const createLinkNews = (host: string, tell: HostOptions['tell']) => {
+  let told: string | undefined;
+  return {
+    onUp: (): void => {
+      told = undefined;
+      tell({ kind: 'resync', host });
+      tell({ kind: 'host', host });
+    },
+    onDown: ({ message }: { readonly message: string }): void => {
+      if (told !== message) tell({ kind: 'host', host });
+      told = message;
+    },
+  };
+};
+
+export const createHostState = (options: HostOptions): HostState => {
+  const { endpoint, clock, random, dial, tell } = options;
+  const { host } = endpoint;
+  const inventory = createInventory();
+  let profile: HostProfile | undefined;
+  const tellVm = (uuid: string): void => tell({ kind: 'vm', uuid, uid: inventory.get(uuid)?.record?.uid });
+  const remoteNow = (): Remote | undefined => {
+    const state = link.state();
+    return state.kind === 'up' ? state.remote : undefined;
+  };
+  const guests = createGuests(options, remoteNow, () => profile, tellVm);
+  const sink = createSink(host, inventory, guests, tell, createFollower(inventory, remoteNow, tellVm));
+
+  const refill = async (remote: Remote, signal: AbortSignal): Promise<void> => {
+    const unread = inventory.replace(await listDomains(remote, signal));
+    await learnRecords(remote, inventory, unread, signal);
+  };
+  const prepare = async (remote: Remote, signal: AbortSignal): Promise<HostProfile> => {
+    // Events before the list: what happens in between is then told twice, never missed.
+    await registerEvents(remote, sink, signal);
+    const read = await readProfile(remote, endpoint, accelerator(options, remote, signal), signal);
+    await refill(remote, signal);
+    profile = read;
+    return read;
+  };
+  const link: HostLink<HostProfile> = createHostLink({
+    endpoint,
+    clock,
+    random,
+    dial,
+    prepare,
+    ...createLinkNews(host, tell),
+  });
+  return {
+    link,
+    inventory,
+    guests,
+    refill,
+    profile: () => profile,
+    change: (facts, wiring = {}) => {
+      if (profile === undefined) return;
+      profile = {
+        facts: { ...profile.facts, ...facts },
+        setup: { ...profile.setup, wiring: { ...profile.setup.wiring, ...wiring } },
+      };
+      tell({ kind: 'host', host });
+    },
+  };
+};
