@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from '../../../hack/lab/control-plane.ts';
 import { type OperatorConfig, readConfig } from '../../../src/config.ts';
-import type { HypervisorPool } from '../../../src/drivers/hypervisor/contract.ts';
 import { createSimulatedDriver } from '../../../src/drivers/hypervisor/simulated/driver.ts';
 import { createWorld, type SimulatedWorld } from '../../../src/drivers/hypervisor/simulated/world.ts';
 import { loadAccess } from '../../../src/kube/auth.ts';
 import { createOperator, type Operator } from '../../../src/operator.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
-import { Fault } from '../../../src/runtime/fault.ts';
 import { type Log, silentLog } from '../../../src/runtime/log.ts';
 import type { Effect } from '../../../src/runtime/pass.ts';
 
@@ -48,7 +46,6 @@ export interface Lab {
   startOperator(options?: {
     readonly effect?: Effect;
     readonly log?: Log;
-    readonly libvirt?: () => Promise<HypervisorPool>;
     readonly flags?: readonly string[];
   }): Promise<RunningOperator>;
   apply(...objects: readonly object[]): Promise<void>;
@@ -76,10 +73,6 @@ export const configOf = (flags: readonly string[] = []): OperatorConfig => {
   return answer.config;
 };
 
-const noLibvirt = async (): Promise<HypervisorPool> => {
-  throw new Fault('unsupported', 'This test has no libvirt.');
-};
-
 /** Whether the named condition has this status, and reason when given. */
 export const has = (thing: Thing | undefined, type: string, status: string, reason?: string): boolean =>
   thing?.status?.conditions?.some(
@@ -96,24 +89,46 @@ const poll = async <T>(read: () => Promise<T>, good: (value: T) => boolean, limi
   }
 };
 
+/** The operator's user in labs: the audit log tells its requests by it. */
+export const operatorUser = 'ovcp-operator';
+
+/** Exactly the rights of deploy/base, given to a user instead of a service account. */
+const installRights = async (plane: ControlPlane): Promise<string> => {
+  await plane.mustKubectl(['apply', '-f', 'deploy/base/cluster-role.yaml', '-f', 'deploy/base/role.yaml']);
+  const user = `--user=${operatorUser}`;
+  await plane.mustKubectl(['create', 'clusterrolebinding', 'test', '--clusterrole=ovcp-operator', user]);
+  await plane.mustKubectl([
+    'create',
+    'rolebinding',
+    'test',
+    '-n',
+    'ovcp-system',
+    '--role=ovcp-operator',
+    user,
+  ]);
+  return plane.userKubeconfig(operatorUser);
+};
+
 export const startLab = async (): Promise<Lab> => {
   const dir = await mkdtemp(join(tmpdir(), 'ovcp-operator-'));
   const plane = await startControlPlane({ dir, auditLog: true });
   await plane.mustKubectl(['apply', '--server-side', '-f', 'crds/']);
   await plane.mustKubectl(['wait', '--for=condition=Established', 'crd', '--all']);
   await plane.mustKubectl(['create', 'namespace', 'ovcp-system']);
+  const kubeconfig = await installRights(plane);
   const world = createWorld({ clock, random: Math.random });
   const running = new Set<RunningOperator>();
 
   const startOperator: Lab['startOperator'] = async (options = {}) => {
-    const access = await loadAccess({ kind: 'kubeconfig', paths: [plane.kubeconfig] }, clock);
+    const access = await loadAccess({ kind: 'kubeconfig', paths: [kubeconfig] }, clock);
     const driver = createSimulatedDriver(world);
     const operator = createOperator({
       config: configOf(options.flags),
       access,
       drivers: {
         simulated: async (clusterId) => driver.open({ hosts: [], clusterId }),
-        libvirt: options.libvirt ?? noLibvirt,
+        // Endpoints of libvirt pools reach simulated hosts of the same name.
+        libvirt: async (clusterId) => driver.open({ hosts: [], clusterId }),
       },
       clock,
       log: options.log ?? silentLog,
