@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { createTestClock } from '../../../runtime/test-clock.ts';
+import type { GuestSeen } from '../contract.ts';
+import { createGuestWatch } from './guest.ts';
+
+const never = new AbortController().signal;
+const without: GuestSeen = { agent: 'Disconnected', addresses: [] };
+const withAddress: GuestSeen = { agent: 'Disconnected', addresses: [{ mac: 'm', ips: ['10.0.0.1'] }] };
+
+const setUp = (answer: () => GuestSeen | undefined | Promise<GuestSeen>) => {
+  const clock = createTestClock();
+  const changed: string[] = [];
+  let asked = 0;
+  const watch = createGuestWatch({
+    clock,
+    ask: async () => {
+      asked += 1;
+      return answer();
+    },
+    onChange: (uuid) => changed.push(uuid),
+  });
+  return { clock, changed, watch, asked: () => asked };
+};
+
+describe('createGuestWatch', () => {
+  it('asks a guest without address again, slower and slower, and then lets it be', async () => {
+    const { clock, watch, asked } = setUp(() => without);
+    expect(await watch.first('1', never)).toEqual(without);
+    await clock.advance(10_000);
+    expect(asked()).toBeGreaterThan(4);
+    expect(asked()).toBeLessThan(9);
+    await clock.advance(15 * 60_000);
+    const settled = asked();
+    expect(settled).toBeLessThan(40);
+    await clock.advance(60 * 60_000);
+    expect(asked()).toBe(settled);
+    expect(clock.pending()).toBe(0);
+    watch.close();
+  });
+
+  it('tells once when the address comes, and asks no more', async () => {
+    let said = without;
+    const { clock, changed, watch, asked } = setUp(() => said);
+    await watch.first('1', never);
+    await clock.advance(1_500);
+    expect(changed).toEqual([]);
+    said = withAddress;
+    await clock.advance(5_000);
+    expect(changed).toEqual(['1']);
+    expect(watch.known('1')).toEqual(withAddress);
+    const before = asked();
+    await clock.advance(60 * 60_000);
+    expect(asked()).toBe(before);
+    watch.close();
+  });
+
+  it('does not wait for a guest that is silent', async () => {
+    const { clock, watch } = setUp(() => new Promise<GuestSeen>(() => undefined));
+    const seen = watch.first('1', never);
+    await clock.advance(2_000);
+    expect(await seen).toBeUndefined();
+    watch.close();
+  });
+
+  it('asks two guests at a time', async () => {
+    const answers: ((seen: GuestSeen) => void)[] = [];
+    const { clock, watch, asked } = setUp(() => new Promise<GuestSeen>((resolve) => answers.push(resolve)));
+    for (const uuid of ['1', '2', '3', '4']) watch.refresh(uuid);
+    await clock.advance(0);
+    expect(asked()).toBe(2);
+    answers[0]?.(withAddress);
+    await clock.advance(0);
+    expect(asked()).toBe(3);
+    watch.close();
+  });
+
+  it('forgets a machine that does not run', async () => {
+    const { clock, watch } = setUp(() => undefined);
+    expect(await watch.first('1', never)).toBeUndefined();
+    expect(watch.known('1')).toBeUndefined();
+    expect(clock.pending()).toBe(0);
+    watch.close();
+  });
+});
