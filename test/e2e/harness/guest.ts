@@ -1,0 +1,77 @@
+/** What the guest says of itself, over its serial port. */
+import { askGuest } from '../../../hack/lab/guest-shell.ts';
+import type { KvmHost } from '../../../hack/lab/kvm-host.ts';
+
+/** What the lab's guest tells of itself; see hack/lab/guest/functions. */
+export interface Facts {
+  readonly hostname: string;
+  /** Addresses by name of the card. */
+  readonly ip: Readonly<Record<string, string>>;
+  /** Bytes by name of the disk. */
+  readonly disks: Readonly<Record<string, number>>;
+  readonly boots: number;
+  readonly instance: string;
+  readonly keys: number;
+  readonly cpus: number;
+  /** KiB the guest's kernel has. */
+  readonly memory: number;
+}
+
+const table = (text: string): Record<string, string> =>
+  text === 'none'
+    ? {}
+    : Object.fromEntries(
+        text.split(',').map((pair) => {
+          const [key = '', value = ''] = pair.split(':');
+          return [key, value];
+        }),
+      );
+
+const factsOf = (line: string): Facts => {
+  const values = new Map(
+    line
+      .trim()
+      .split(' ')
+      .map((pair) => pair.split('=', 2) as [string, string]),
+  );
+  const text = (key: string): string => values.get(key) ?? '';
+  return {
+    hostname: text('hostname'),
+    ip: table(text('ip')),
+    disks: Object.fromEntries(
+      Object.entries(table(text('disks'))).map(([name, bytes]) => [name, Number(bytes)]),
+    ),
+    boots: Number(text('boots')),
+    instance: text('instance'),
+    keys: Number(text('keys')),
+    cpus: Number(text('cpus')),
+    memory: Number(text('memory')),
+  };
+};
+
+/** One question to the guest's shell; a guest that still boots is asked again. Throws after `limitMs`. */
+export const askShell = async (
+  host: KvmHost,
+  domain: string,
+  command: string,
+  limitMs = 90_000,
+): Promise<string> => {
+  const endMs = performance.now() + limitMs;
+  for (;;) {
+    try {
+      return await askGuest(host, domain, command, 4);
+    } catch (error) {
+      if (performance.now() > endMs) throw error;
+    }
+  }
+};
+
+/** What the guest sees now. */
+export const guestFacts = async (host: KvmHost, domain: string): Promise<Facts> =>
+  factsOf(await askShell(host, domain, '. /etc/functions; facts'));
+
+/** Tells the guest something after which it may not be able to answer. */
+export const tellGuest = async (host: KvmHost, domain: string, command: string): Promise<void> => {
+  const terminal = (await host.virsh('ttyconsole', domain)).trim();
+  await host.exec(['tee', terminal], { stdin: `${command}\n` });
+};

@@ -1,0 +1,26 @@
+/**
+ * OVCP on real libvirt and QEMU, sentence by sentence. One lab for all; each part leaves its machines to the next, so
+ * the order matters. What is true is asked of virsh, qemu-img and the guests, never of the code under test.
+ */
+import { readdirSync } from 'node:fs';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { type Lab, startLab } from './harness/lab.ts';
+import { hosts } from './scenarios/hosts.ts';
+import { quickstarted, quickstartFiles } from './scenarios/quickstart.ts';
+
+describe('OVCP on KVM hosts', () => {
+  let started: Lab | undefined;
+  const lab = (): Lab => {
+    if (started === undefined) throw new Error('the lab did not start');
+    return started;
+  };
+
+  beforeAll(async () => {
+    started = await startLab();
+    await started.startOperator();
+  });
+  afterAll(async () => started?.stop());
+
+  hosts(lab);
+  quickstarted(lab, quickstartFiles(readdirSync('deploy/samples/quickstart')));
+});
