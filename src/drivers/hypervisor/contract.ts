@@ -176,7 +176,7 @@ export type HostSeen =
       readonly kind: 'unreachable';
       readonly host: HostId;
       readonly sinceMs: number;
-      /** A specific reason where known: HostKeyMismatch, CertificateInvalid, AuthenticationFailed, HostUnreachable. */
+      /** A specific reason where known: HostKeyMismatch, CertificateInvalid, CredentialsRefused, HostUnreachable. */
       readonly reason: string;
       readonly message: string;
       /** Facts of the last good connection, if there was one in this process. */
