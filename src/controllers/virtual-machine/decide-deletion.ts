@@ -1,7 +1,7 @@
 /** The end of a machine: stopped as its spec says, undefined, its seed and its own disks removed. Pure. */
 import { decideStop } from './decide-stop.ts';
 import { type Decision, step, wait } from './decision.ts';
-import { hostIdOf, hostNameOf, type VmSight, type VmWorld } from './world.ts';
+import { hostNameOf, type VmSight, type VmWorld } from './world.ts';
 
 const lostHosts = (world: VmWorld, seen: VmSight): readonly string[] =>
   seen.machine.unseen
@@ -61,15 +61,10 @@ export const decideDeletion = (world: VmWorld, seen: VmSight): Decision => {
     );
   }
   if (retain) return step({ kind: 'removeFinalizer' }, 'Deleting', 'The machine was let go of.');
-  const home = hostIdOf(world, vm.status?.host);
-  const reachable = world.hosts.find((host) => host.id === home)?.declaredDown === undefined;
-  if (seen.seed.kind === 'left' && seen.seed.volumes.length > 0 && reachable) {
-    return step(
-      { kind: 'sweepSeeds', volumes: seen.seed.volumes },
-      'Deleting',
-      'Its cloud-init data is being removed.',
-    );
-  }
+  if (seen.seed.kind === 'keep')
+    return step({ kind: 'findSeeds' }, 'Deleting', 'Its cloud-init data is being looked for.');
+  if (seen.seed.kind === 'left' && seen.seed.found.length > 0)
+    return step({ kind: 'dropSeeds' }, 'Deleting', 'Its cloud-init data is being removed.');
   return (
     decideDisks(world) ?? step({ kind: 'removeFinalizer' }, 'Deleting', 'Everything of the machine is gone.')
   );

@@ -11,7 +11,7 @@ import {
   sampleWorld,
   wishedShape,
 } from './sample-world.ts';
-import type { VmWorld } from './world.ts';
+import type { SeedSight, VmWorld } from './world.ts';
 
 const stepOf = (decision: Decision) => (decision.plan.kind === 'step' ? decision.plan.step : undefined);
 const driven = (decision: Decision) => {
@@ -278,6 +278,23 @@ describe('the end of a machine', () => {
     });
     const bare = sampleWorld(vm);
     expect(stepOf(decide(bare, sampleSight([])))).toEqual({ kind: 'removeFinalizer' });
+  });
+
+  it('leaves no cloud-init data behind, even when it went in one pass', () => {
+    const world = sampleWorld(sampleMachine({}, { metadata: deleting }));
+    const at = (seed: SeedSight) => stepOf(decide(world, { ...sampleSight([]), seed }));
+    const place = {
+      clusterId: 'c',
+      poolUid: 'p',
+      poolName: 'local',
+      path: '/p',
+      topology: 'HostLocal',
+    } as const;
+    expect(at({ kind: 'keep' })).toEqual({ kind: 'findSeeds' });
+    expect(at({ kind: 'left', place, found: [{ host: 'node1', volumes: ['seed'] }] })).toEqual({
+      kind: 'dropSeeds',
+    });
+    expect(at({ kind: 'left', place, found: [] })).toEqual({ kind: 'removeFinalizer' });
   });
 
   it('waits for hosts that cannot be seen', () => {

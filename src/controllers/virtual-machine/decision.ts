@@ -17,6 +17,10 @@ export type MachineStep =
   | { readonly kind: 'putSeed' }
   /** Removes seeds that the machine no longer refers to. */
   | { readonly kind: 'sweepSeeds'; readonly volumes: readonly string[] }
+  /** On deletion: looks for seeds once the machine itself is gone. */
+  | { readonly kind: 'findSeeds' }
+  /** On deletion: removes what was found. */
+  | { readonly kind: 'dropSeeds' }
   /** Asks the guest to shut down, and notes since when. */
   | { readonly kind: 'askShutdown' }
   | { readonly kind: 'drive'; readonly step: VmStep };

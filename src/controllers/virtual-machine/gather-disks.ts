@@ -9,7 +9,7 @@ import type { DiskBus, DiskShape } from '../../drivers/hypervisor/shape.ts';
 import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
-import { attachmentOf, imageFileName, pathIn, placeOf } from '../places.ts';
+import { attachmentOf, imageFileName, isLinked, linkedImageUid, pathIn, placeOf } from '../places.ts';
 import { type CdromWorld, type DiskWorld, type Lack, lack, ok } from './world.ts';
 
 type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing'>;
@@ -82,11 +82,12 @@ const shapeOf = (
   disk: MachineDisk,
   object: VirtualDisk,
   pool: StoragePool,
+  imageUid: string | undefined,
 ): DiskShape => ({
   name: disk.name,
   serial: diskSerial(object.metadata.uid),
   bus: busOf(vm, disk),
-  attachment: attachmentOf(placeOf(context.clusterId, pool), object),
+  attachment: attachmentOf(placeOf(context.clusterId, pool), object, imageUid),
   // The wish: a running machine grows the disk under itself; the status follows (an image may be larger than the spec).
   sizeBytes: Math.max(bytesOf(object.spec.size), bytesOf(object.status?.size ?? '1')),
   bootOrder: disk.bootOrder,
@@ -112,9 +113,13 @@ const presentState = (
     const why = ready?.status === 'False' && ready.reason !== 'Pending' ? `: ${ready.message}` : '.';
     return lacking('WaitingForDisk', `Disk ${name} is not there yet${why}`);
   }
+  const imageUid = linkedImageUid(object, (uid) => context.kinds.images.store.byIndex('uid', uid));
+  // Without what it stands on a linked disk would be read as if its image were empty.
+  if (isLinked(object) && imageUid === undefined)
+    return lacking('WaitingForDisk', `The image that disk ${name} stands on is not known yet.`);
   const claimed =
     object.status.claim?.vmUid === vm.metadata.uid && !context.releasing.has(object.metadata.uid);
-  return { kind: 'ready', shape: shapeOf(context, vm, disk, object, pool), claimed };
+  return { kind: 'ready', shape: shapeOf(context, vm, disk, object, pool, imageUid), claimed };
 };
 
 export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk): DiskWorld => {

@@ -1,4 +1,4 @@
-/** What is really there: the machine on its hosts, and on deletion what of its seeds is left. Never mutates. */
+/** What is really there: the machine on its hosts, and what of its seeds is left when it goes. Never mutates. */
 import { FINALIZER } from '../../api/identity.ts';
 import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
 import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
@@ -20,31 +20,33 @@ const blind = (world: VmWorld): VmSeen => ({
   namesakes: [],
 });
 
-const seedsLeft = async (
+/**
+ * Seeds that a machine which is gone has left: on its host, or wherever they may be when its status was lost. The spec
+ * says nothing of them, for cloudInit may have been taken out of it since.
+ */
+export const findSeeds = async (
   context: ControllerContext,
   world: VmWorld,
   signal: AbortSignal,
 ): Promise<SeedSight> => {
-  const place = seedPlaceOf(world);
-  const home = hostIdOf(world, world.vm.status?.host);
+  const beside = world.disks.find(({ place }) => place !== undefined);
   const session = context.fleet.session(world.vm.spec.hostPoolRef.name);
-  const down = world.hosts.find(({ id }) => id === home)?.declaredDown !== undefined;
-  if (
-    world.vm.spec.cloudInit === undefined ||
-    place === undefined ||
-    home === undefined ||
-    session === undefined ||
-    down
-  ) {
-    return { kind: 'none' };
-  }
-  const volumes = await session.pool.hostStorage(home).list(place, signal);
+  if (beside?.place === undefined || session === undefined) return { kind: 'none' };
+  const { place, storagePool = '' } = beside;
+  const home = hostIdOf(world, world.vm.status?.host);
+  const hosts = world.hosts.filter(
+    ({ id, declaredDown, candidate }) =>
+      declaredDown === undefined &&
+      (home === undefined ? candidate.storagePools.has(storagePool) : id === home),
+  );
   const prefix = seedPrefix(world.identity.uid);
-  return {
-    kind: 'left',
-    place,
-    volumes: volumes.map(({ name }) => name).filter((name) => name.startsWith(prefix)),
-  };
+  const found = await Promise.all(
+    hosts.map(async ({ id: host }) => {
+      const volumes = await session.pool.hostStorage(host).list(place, signal);
+      return { host, volumes: volumes.map(({ name }) => name).filter((name) => name.startsWith(prefix)) };
+    }),
+  );
+  return { kind: 'left', place, found: found.filter(({ volumes }) => volumes.length > 0) };
 };
 
 /** Until every host of the pool was tried once, nothing can be told: a start of the operator writes no status. */
@@ -71,8 +73,6 @@ export const see = async (
   const machine = session === undefined ? blind(world) : await session.pool.see(world.identity, hint, signal);
   const ending =
     world.vm.metadata.deletionTimestamp !== undefined && world.vm.spec.deletionPolicy === 'Delete';
-  if (ending && machine.sightings.length === 0 && machine.unseen.length === 0) {
-    return { machine, seed: await seedsLeft(context, world, signal) };
-  }
-  return { machine, seed: world.vm.spec.cloudInit === undefined ? { kind: 'none' } : { kind: 'keep' } };
+  if (ending) return { machine, seed: { kind: seedPlaceOf(world) === undefined ? 'none' : 'keep' } };
+  return { machine, seed: { kind: world.vm.spec.cloudInit === undefined ? 'none' : 'keep' } };
 };

@@ -4,7 +4,14 @@ import { FINALIZER, MACHINE_LABEL, MACHINE_UID_ANNOTATION } from '../../api/iden
 import { API_VERSION } from '../../api/kind.ts';
 import type { VirtualDiskSpec } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
-import type { HypervisorPool, Sighting, StepOutcome, VmStep } from '../../drivers/hypervisor/contract.ts';
+import type {
+  HostId,
+  HypervisorPool,
+  Sighting,
+  StepOutcome,
+  VmStep,
+} from '../../drivers/hypervisor/contract.ts';
+import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { addFinalizerPatch, removeFinalizerPatch } from '../../runtime/finalizer.ts';
 import type { Taken } from '../../runtime/pass.ts';
@@ -16,6 +23,7 @@ import { type GatherDeps, gatherHosts } from './gather.ts';
 import { intentStatus } from './intent.ts';
 import { place } from './placement.ts';
 import { requestOf } from './request.ts';
+import { findSeeds } from './see.ts';
 import { renderSeedSight } from './seed.ts';
 import { hostIdOf, type VmSight, type VmWorld } from './world.ts';
 
@@ -195,6 +203,24 @@ const putSeed = async (
   return { kind: 'done', seen: { ...seen, seed: { ...seed, present: true } } };
 };
 
+interface Seeds {
+  readonly host: HostId;
+  readonly place: StoragePlace;
+  readonly volumes: readonly string[];
+}
+
+const deleteSeeds = async (
+  deps: GatherDeps,
+  world: VmWorld,
+  { host, place, volumes }: Seeds,
+  signal: AbortSignal,
+): Promise<void> => {
+  const storage = poolOf(deps, world).hostStorage(host);
+  for (const volume of volumes) {
+    await deps.context.effect('delete seed', () => storage.take(place, { kind: 'delete', volume }, signal));
+  }
+};
+
 const sweepSeeds = async (
   deps: GatherDeps,
   world: VmWorld,
@@ -203,25 +229,24 @@ const sweepSeeds = async (
   signal: AbortSignal,
 ): Promise<Ended> => {
   const { seed } = seen;
-  if (seed.kind !== 'wanted' && seed.kind !== 'left') return { kind: 'done', seen };
-  const storage = poolOf(deps, world).hostStorage(homeOf(world));
-  for (const volume of volumes) {
-    await deps.context.effect('delete seed', () =>
-      storage.take(seed.place, { kind: 'delete', volume }, signal),
-    );
+  if (seed.kind !== 'wanted') return { kind: 'done', seen };
+  await deleteSeeds(deps, world, { host: homeOf(world), place: seed.place, volumes }, signal);
+  const stale = seed.stale.filter((name) => !volumes.includes(name));
+  return { kind: 'done', seen: { ...seen, seed: { ...seed, stale } } };
+};
+
+const dropSeeds = async (
+  deps: GatherDeps,
+  world: VmWorld,
+  seen: VmSight,
+  signal: AbortSignal,
+): Promise<Ended> => {
+  const { seed } = seen;
+  if (seed.kind !== 'left') return { kind: 'done', seen };
+  for (const { host, volumes } of seed.found) {
+    await deleteSeeds(deps, world, { host, place: seed.place, volumes }, signal);
   }
-  const rest = (names: readonly string[]): readonly string[] =>
-    names.filter((name) => !volumes.includes(name));
-  return {
-    kind: 'done',
-    seen: {
-      ...seen,
-      seed:
-        seed.kind === 'left'
-          ? { ...seed, volumes: rest(seed.volumes) }
-          : { ...seed, stale: rest(seed.stale) },
-    },
-  };
+  return { kind: 'done', seen: { ...seen, seed: { ...seed, found: [] } } };
 };
 
 const askShutdown = (
@@ -273,6 +298,10 @@ export const take = async (
       return putSeed(deps, world, seen, signal);
     case 'sweepSeeds':
       return sweepSeeds(deps, world, seen, step.volumes, signal);
+    case 'findSeeds':
+      return { kind: 'done', seen: { ...seen, seed: await findSeeds(deps.context, world, signal) } };
+    case 'dropSeeds':
+      return dropSeeds(deps, world, seen, signal);
     case 'askShutdown':
       return askShutdown(deps, world, seen, signal);
     case 'drive':

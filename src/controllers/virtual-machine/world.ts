@@ -115,8 +115,12 @@ export type SeedSight =
       /** Earlier seeds of the machine that still lie there. */
       readonly stale: readonly string[];
     }
-  /** On deletion: what of ours is to be removed. */
-  | { readonly kind: 'left'; readonly place: StoragePlace; readonly volumes: readonly string[] };
+  /** On deletion: what of ours is to be removed, host by host. */
+  | {
+      readonly kind: 'left';
+      readonly place: StoragePlace;
+      readonly found: readonly { readonly host: HostId; readonly volumes: readonly string[] }[];
+    };
 
 export interface VmSight {
   readonly machine: VmSeen;
