@@ -31,6 +31,9 @@ export const machineIndexes = (clusterId: string) => ({
   size: (vm: VirtualMachine) => unique([vm.spec.sizeRef?.name]),
   /** Keys of disks. */
   disk: (vm: VirtualMachine) => vm.spec.disks.map((disk) => besides(vm, diskNameOf(vm.metadata.name, disk))),
+  /** UIDs of disks that are plugged in by the last status, whether or not the spec still names them. */
+  plugged: (vm: VirtualMachine) =>
+    unique((vm.status?.disks ?? []).map(({ diskUid, attached }) => (attached ? diskUid : undefined))),
   /** Keys of images, of templates and drives. */
   image: (vm: VirtualMachine) =>
     unique([

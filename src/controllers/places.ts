@@ -8,6 +8,7 @@ import {
 } from '../api/identity.ts';
 import type { StoragePool } from '../api/storage-pool.ts';
 import type { VirtualDisk } from '../api/virtual-disk.ts';
+import type { VirtualMachineImage } from '../api/virtual-machine-image.ts';
 import type { VirtualNetwork } from '../api/virtual-network.ts';
 import type { NetworkIdentity } from '../drivers/hypervisor/host-networks.ts';
 import type { StoragePlace } from '../drivers/hypervisor/host-storage.ts';
@@ -34,20 +35,43 @@ export const isLinked = (disk: VirtualDisk): boolean =>
   (disk.spec.source.clone ?? 'Linked') === 'Linked' &&
   disk.spec.format === 'qcow2';
 
-/** How a host reaches a disk whose status names its volume; the format is from our own record, never probed. */
-export const attachmentOf = (place: StoragePlace, disk: VirtualDisk): Attachment => {
-  const imageUid = disk.status?.image?.uid;
-  const volume = disk.status?.volume?.name ?? diskVolumeName(disk.metadata.uid, disk.spec.format);
-  return {
-    kind: 'file',
-    path: pathIn(place, volume),
-    format: disk.spec.format,
-    backing:
-      isLinked(disk) && imageUid !== undefined
-        ? [{ path: pathIn(place, imageFileName(imageUid, 'qcow2')), format: 'qcow2' }]
-        : [],
-  };
+const UID = /^[0-9A-Za-z][0-9A-Za-z-]{0,63}$/;
+/**
+ * The image that a linked disk stands on, as its status says; undefined when it says none, or one that cannot be it:
+ * a status may have been written by somebody else, and must not lead to the image of another namespace. An image
+ * object that is gone cannot be asked; its uid is known to those alone who could see it.
+ */
+export const linkedImageUid = (
+  disk: VirtualDisk,
+  imagesByUid: (uid: string) => readonly VirtualMachineImage[],
+): string | undefined => {
+  const uid = disk.status?.image?.uid;
+  if (uid === undefined || !isLinked(disk) || !UID.test(uid)) return undefined;
+  const foreign = imagesByUid(uid).some(({ metadata }) => metadata.namespace !== disk.metadata.namespace);
+  return foreign ? undefined : uid;
 };
+
+/** The uid in the name of an image's file; undefined for any other file. */
+export const imageUidOf = (path: string): string | undefined =>
+  /(?:^|\/)ovcp-image-([0-9A-Za-z-]{1,64})\.qcow2$/.exec(path)?.[1];
+
+/**
+ * How a host reaches a disk: its name is derived, its format from our own record, never probed. `imageUid` is the image
+ * that a linked disk stands on.
+ */
+export const attachmentOf = (
+  place: StoragePlace,
+  disk: VirtualDisk,
+  imageUid: string | undefined,
+): Attachment => ({
+  kind: 'file',
+  path: pathIn(place, diskVolumeName(disk.metadata.uid, disk.spec.format)),
+  format: disk.spec.format,
+  backing:
+    imageUid === undefined
+      ? []
+      : [{ path: pathIn(place, imageFileName(imageUid, 'qcow2')), format: 'qcow2' }],
+});
 
 /** What we make of a VirtualNetwork on a host. */
 export const networkIdentityOf = (clusterId: string, network: VirtualNetwork): NetworkIdentity => ({

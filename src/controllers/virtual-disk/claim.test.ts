@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Sighting } from '../../drivers/hypervisor/contract.ts';
+import type { VmShape } from '../../drivers/hypervisor/shape.ts';
 import { claimOf, homeOf } from './claim.ts';
 import { madeStatus, presentOn, sampleDisk, sampleUser, sampleWorld } from './sample-world.ts';
 import type { DiskSight, UserWorld } from './world.ts';
@@ -41,12 +43,85 @@ describe('a claim', () => {
     expect(claimOf(sampleWorld(disk, { users }), presentOn(), 'kvm.node1')).toEqual(held);
   });
 
-  it('passes on once it did', () => {
+  const off: Sighting = {
+    host: 'node1',
+    ownership: { kind: 'none' },
+    power: { kind: 'off', cause: 'Destroyed' },
+  };
+  const shape: VmShape = {
+    cpu: { sockets: 1, cores: 1, threads: 1 },
+    memoryMiB: 1,
+    disks: [],
+    cdroms: [],
+    nics: [],
+    hardware: {},
+    autostart: false,
+  };
+  const runningWith = (...serials: readonly string[]): Sighting => ({
+    ...off,
+    power: { kind: 'running' },
+    running: {
+      ...shape,
+      disks: serials.map((serial) => ({
+        name: 'x',
+        serial,
+        bus: 'Virtio',
+        sizeBytes: 1,
+        attachment: { kind: 'file', path: '/x', format: 'qcow2', backing: [] },
+      })),
+    },
+  });
+
+  it('passes on once the hosts say that it is free', () => {
     const users = [
       sampleUser({ wantsToRun: false, released: true }),
       sampleUser({ uid: 'm2', name: 'web-2' }),
     ];
-    expect(claimOf(sampleWorld(disk, { users }), presentOn(), 'kvm.node1')?.vmUid).toBe('m2');
+    const world = sampleWorld(disk, { users, ghost });
+    for (const sighting of [off, runningWith('other')])
+      expect(claimOf(world, lookedFor({ sightings: [sighting] }), 'kvm.node1')?.vmUid).toBe('m2');
+    expect(claimOf(world, lookedFor({}), 'kvm.node1')?.vmUid, 'it was removed').toBe('m2');
+  });
+
+  it('does not pass on because a status says so (lost, forged, or older than a crash)', () => {
+    const users = [
+      sampleUser({ wantsToRun: false, released: true }),
+      sampleUser({ uid: 'm2', name: 'web-2' }),
+    ];
+    const world = sampleWorld(disk, { users, ghost });
+    expect(claimOf(world, presentOn(), 'kvm.node1'), 'nobody looked').toEqual(held);
+    const plugged = lookedFor({ sightings: [runningWith('d1')] });
+    expect(claimOf(world, plugged, 'kvm.node1'), 'the machine runs with the disk').toEqual(held);
+    expect(claimOf(world, lookedFor({ unseen: ['node1'] }), 'kvm.node1'), 'its host is silent').toEqual(held);
+  });
+
+  it('that was lost goes back to the machine that has the disk, not to the oldest', () => {
+    const users = [
+      sampleUser({ uid: 'old', name: 'old', createdMs: 1 }),
+      sampleUser({ uid: 'has', name: 'has', createdMs: 2, plugged: true }),
+    ];
+    const wiped = sampleDisk({}, { status: madeStatus() });
+    expect(claimOf(sampleWorld(wiped, { users }), presentOn(), 'kvm.node1')?.vmUid).toBe('has');
+    const [old, has] = users.map((user) => ({ ...user, wantsToRun: user.uid === 'old' }));
+    if (old === undefined || has === undefined) throw new Error('two users');
+    const stopping = sampleWorld(wiped, { users: [old, has] });
+    expect(claimOf(stopping, presentOn(), 'kvm.node1'), 'not before it let go').toBeUndefined();
+  });
+
+  it('is given to nobody while another machine, whose status was lost, may have the disk', () => {
+    const wiped = sampleDisk({}, { status: madeStatus() });
+    const users = [sampleUser({ uid: 'a', createdMs: 1 }), sampleUser({ uid: 'b', unknown: true })];
+    expect(claimOf(sampleWorld(wiped, { users }), presentOn(), 'kvm.node1')).toBeUndefined();
+    const alone = sampleWorld(wiped, { users: [sampleUser({ uid: 'b', unknown: true })] });
+    expect(claimOf(alone, presentOn(), 'kvm.node1')?.vmUid, 'a new machine is alone').toBe('b');
+  });
+
+  it('is given to nobody while the disk is being copied', () => {
+    const world = sampleWorld(sampleDisk({}, { status: madeStatus() }), {
+      users: [sampleUser()],
+      copying: true,
+    });
+    expect(claimOf(world, presentOn(), 'kvm.node1')).toBeUndefined();
   });
 
   it('stays while a machine whose object is gone may still be on a host', () => {
@@ -82,8 +157,8 @@ describe('a claim', () => {
       fc.property(fc.uniqueArray(user, { selector: ({ uid }) => uid, maxLength: 3 }), (some) => {
         const users = some.map((it): UserWorld => sampleUser({ ...it, name: it.uid }));
         const holder = users.find(({ uid }) => uid === 'm1');
-        const next = claimOf(sampleWorld(disk, { users }), presentOn(), 'kvm.node1');
-        if (holder === undefined || holder.wantsToRun || !holder.released) expect(next?.vmUid).toBe('m1');
+        const next = claimOf(sampleWorld(disk, { users, ghost }), lookedFor({}), 'kvm.node1');
+        if (holder !== undefined && (holder.wantsToRun || !holder.released)) expect(next?.vmUid).toBe('m1');
         else expect(users.find(({ uid }) => uid === next?.vmUid)?.wantsToRun ?? true).toBe(true);
       }),
     );

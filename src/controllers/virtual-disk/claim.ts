@@ -2,26 +2,44 @@
  * Who may use a disk: at most one running machine at a time (I2). The disk's own controller is the only writer of the
  * claim, so two machines can never both be told yes (docs/adr/0005-disk-claims.md). Pure.
  */
+import { diskSerial } from '../../api/identity.ts';
 import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
+import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
 import type { DiskSight, DiskWorld, UserWorld } from './world.ts';
 
 export type Claim = NonNullable<VirtualDiskStatus['claim']>;
 
-/** Nobody holds it: the machine is on no host, and every host that could have it answered. */
-const ghostIsGone = (seen: DiskSight | undefined): boolean =>
-  seen?.ghost !== undefined && seen.ghost.sightings.length === 0 && seen.ghost.unseen.length === 0;
+/** Every host that could have the machine answered, and none has it. */
+const isGone = ({ sightings, unseen }: VmSeen): boolean => sightings.length === 0 && unseen.length === 0;
 
-/** Kept until it is known that the holder has let go: an empty status or a missing object is never enough. */
+/** Every host that could have it answered, and wherever it runs the disk is not in it. */
+const isUnplugged = ({ sightings, unseen }: VmSeen, serial: string): boolean =>
+  unseen.length === 0 &&
+  sightings.every(({ running }) => running?.disks.every((disk) => disk.serial !== serial) ?? true);
+
+/**
+ * Kept until the hosts say that the holder has let go. Its status may start the question and never answers it: a
+ * status can be lost, forged, or older than a crash.
+ */
 const kept = (world: DiskWorld, seen: DiskSight | undefined, claim: Claim): boolean => {
   const holder = world.users.find(({ uid }) => uid === claim.vmUid);
-  if (holder === undefined || holder.deleting) return !ghostIsGone(seen);
-  return !holder.released || holder.wantsToRun;
+  const ghost = seen?.ghost;
+  if (holder === undefined || holder.deleting) return ghost === undefined || !isGone(ghost);
+  if (!holder.released || holder.wantsToRun) return true;
+  return ghost === undefined || !isUnplugged(ghost, diskSerial(world.disk.metadata.uid));
 };
+
+/** A machine that has the disk although no claim says so, or may have it: the claim was lost. */
+const inTheWay = (world: DiskWorld, next: UserWorld): boolean =>
+  world.users.some((user) => user.uid !== next.uid && (user.plugged || user.unknown));
 
 const mayHave = (world: DiskWorld, user: UserWorld, home: string | undefined): boolean =>
   user.wantsToRun && !user.deleting && user.host !== undefined && (world.shared || user.host === home);
 
 const byAge = (a: UserWorld, b: UserWorld): number => a.createdMs - b.createdMs || (a.name < b.name ? -1 : 1);
+
+/** Whoever has the disk already comes before all others. */
+const byRight = (a: UserWorld, b: UserWorld): number => Number(b.plugged) - Number(a.plugged) || byAge(a, b);
 
 /** The claim as it shall be, given where the disk is bound. */
 export const claimOf = (
@@ -31,9 +49,9 @@ export const claimOf = (
 ): Claim | undefined => {
   const claim = world.disk.status?.claim;
   if (claim !== undefined && kept(world, seen, claim)) return claim;
-  if (world.disk.metadata.deletionTimestamp !== undefined) return undefined;
-  const [next] = world.users.filter((user) => mayHave(world, user, home)).toSorted(byAge);
-  return next?.host === undefined
+  if (world.disk.metadata.deletionTimestamp !== undefined || world.copying) return undefined;
+  const [next] = world.users.filter((user) => mayHave(world, user, home)).toSorted(byRight);
+  return next?.host === undefined || inTheWay(world, next)
     ? undefined
     : { purpose: 'run', vmUid: next.uid, vmName: next.name, host: next.host };
 };

@@ -4,7 +4,7 @@ import { categoryOf } from '../../api/reasons.ts';
 import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
-import { Fault } from '../../runtime/fault.ts';
+import { Fault, isFault } from '../../runtime/fault.ts';
 import { createJobs, type Jobs } from '../../runtime/jobs.ts';
 import { createPass } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
@@ -72,6 +72,23 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   });
 };
 
+/** The API server gives up on a request long before this. */
+const lateWriteMs = 180_000;
+
+/** Notes that a claim is on its way, until it is known what became of it. */
+const mark = (
+  { context, granting }: GatherDeps,
+  uid: string,
+  { letsGo, grants }: { readonly letsGo: boolean; readonly grants: boolean },
+): (() => void) => {
+  if (letsGo) context.releasing.add(uid);
+  if (grants) granting.add(uid);
+  return () => {
+    context.releasing.delete(uid);
+    granting.delete(uid);
+  };
+};
+
 /**
  * The claim is computed once more in the very turn in which it is sent: a machine that was switched on meanwhile keeps
  * it, and one that reads the cache while the release is on its way sees `releasing`.
@@ -91,20 +108,28 @@ const write = async (
   if (letsGo && (fresh === undefined || claimOf(fresh, seen, homeOf(fresh))?.vmUid !== status.claim?.vmUid)) {
     throw new Fault('conflict', 'The machines of the disk changed meanwhile.');
   }
-  if (letsGo) context.releasing.add(uid);
+  const grants = status.claim !== undefined && status.claim.vmUid !== world.disk.status?.claim?.vmUid;
+  if (grants && fresh?.copying === true) throw new Fault('conflict', 'The disk is being copied meanwhile.');
+  const settled = mark(gathering, uid, { letsGo, grants });
   const resourceVersion = (fresh ?? world).disk.metadata.resourceVersion;
-  await context.kinds.disks.resource.applyStatus(
-    {
-      apiVersion: API_VERSION,
-      kind: 'VirtualDisk',
-      metadata: { namespace, name, uid, resourceVersion },
-      status,
-    },
-    { fieldManager: FIELD_MANAGER, force: true },
-    signal,
-  );
-  // After a write whose end is unknown it stays, until a later one succeeds.
-  context.releasing.delete(uid);
+  try {
+    await context.kinds.disks.resource.applyStatus(
+      {
+        apiVersion: API_VERSION,
+        kind: 'VirtualDisk',
+        metadata: { namespace, name, uid, resourceVersion },
+        status,
+      },
+      { fieldManager: FIELD_MANAGER, force: true },
+      signal,
+    );
+    settled();
+  } catch (error) {
+    // Refused is refused; a write whose end is unknown may still arrive.
+    if (isFault(error) && error.kind !== 'unreachable' && error.kind !== 'busy') settled();
+    else context.clock.after(lateWriteMs, settled);
+    throw error;
+  }
 };
 
 export const createDiskController = (deps: ControllerDeps): DiskController => {
@@ -123,7 +148,7 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
       for (const key of keysByUid(uid)) controller.enqueue(key);
     },
   });
-  const gathering: GatherDeps = { context, jobs };
+  const gathering: GatherDeps = { context, jobs, granting: new Set() };
   const sights = new WeakMap<DiskWorld, DiskSight>();
   const pass = createPass<string, DiskWorld, DiskSight, DiskStep, VirtualDiskStatus>(
     {

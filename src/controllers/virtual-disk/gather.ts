@@ -1,5 +1,5 @@
 /** The world of one disk, from stores alone. */
-import { diskSerial, diskVolumeName, domainName, PAUSED_ANNOTATION, vmUuid } from '../../api/identity.ts';
+import { diskVolumeName, domainName, FINALIZER, PAUSED_ANNOTATION, vmUuid } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import type { StoragePool } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
@@ -8,25 +8,31 @@ import type { Jobs } from '../../runtime/jobs.ts';
 import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
-import { imageFileName, isLinked, placeOf } from '../places.ts';
+import { imageFileName, isLinked, linkedImageUid, placeOf } from '../places.ts';
 import type { DiskWorld, HostWorld, Lack, SourceWorld, UserWorld } from './world.ts';
 
 export interface GatherDeps {
   readonly context: ControllerContext;
   readonly jobs: Jobs<string, void>;
+  /** UIDs of disks whose claim is being given by a write on its way: nothing may be copied from them. */
+  readonly granting: Set<string>;
 }
 
 const keyOf = (disk: VirtualDisk): string => `${disk.metadata.namespace}/${disk.metadata.name}`;
 
-/** Off, its status current enough to say so, and the disk in nobody's hands. */
-const hasReleased = (vm: VirtualMachine, disk: VirtualDisk): boolean => {
-  const { status } = vm;
-  if (status?.powerState === undefined) return false;
-  const serial = diskSerial(disk.metadata.uid);
-  const entry = status.disks?.find((it) => it.diskUid !== undefined && diskSerial(it.diskUid) === serial);
-  const named = vm.spec.disks.some((it) => diskNameOf(vm.metadata.name, it) === disk.metadata.name);
-  return (status.powerState === 'PoweredOff' || !named) && entry?.attached !== true;
+const isPlugged = ({ status }: VirtualMachine, disk: VirtualDisk): boolean =>
+  status?.disks?.some(({ diskUid, attached }) => attached && diskUid === disk.metadata.uid) === true;
+
+/** Off or without the disk, its status current enough to say so; hosts are asked before this is believed. */
+const hasReleased = (vm: VirtualMachine, disk: VirtualDisk, named: boolean): boolean => {
+  const power = vm.status?.powerState;
+  return power !== undefined && (power === 'PoweredOff' || !named) && !isPlugged(vm, disk);
 };
+
+/** Every status of ours says whether the machine is ready: without that word it was never looked at, or is lost. */
+const isUnknown = ({ metadata, status }: VirtualMachine): boolean =>
+  metadata.finalizers?.includes(FINALIZER) === true &&
+  status?.conditions?.some(({ type }) => type === 'Ready') !== true;
 
 const userOf = (vm: VirtualMachine, disk: VirtualDisk): UserWorld => {
   const named = vm.spec.disks.some((it) => diskNameOf(vm.metadata.name, it) === disk.metadata.name);
@@ -39,16 +45,21 @@ const userOf = (vm: VirtualMachine, disk: VirtualDisk): UserWorld => {
     deleting: vm.metadata.deletionTimestamp !== undefined,
     wantsToRun:
       named && (vm.spec.powerState === 'PoweredOn' || (power !== undefined && power !== 'PoweredOff')),
-    released: hasReleased(vm, disk),
+    released: hasReleased(vm, disk, named),
+    plugged: power !== 'PoweredOff' && isPlugged(vm, disk),
+    unknown: isUnknown(vm),
   };
 };
 
-/** Machines that name the disk, and the one that holds it although it names it no more. */
+/** Machines that name the disk, and those that hold it although they name it no more. */
 const usersOf = (context: ControllerContext, disk: VirtualDisk): readonly UserWorld[] => {
   const { store } = context.kinds.machines;
   const naming = store.byIndex('disk', keyOf(disk));
   const holder = disk.status?.claim?.vmUid;
-  const former = holder === undefined ? [] : store.byIndex('uid', holder);
+  const former = [
+    ...(holder === undefined ? [] : store.byIndex('uid', holder)),
+    ...store.byIndex('plugged', disk.metadata.uid),
+  ].filter((vm) => vm.metadata.namespace === disk.metadata.namespace);
   return [...new Set([...naming, ...former])].map((vm) => userOf(vm, disk));
 };
 
@@ -125,7 +136,7 @@ const imageSource = (context: ControllerContext, disk: VirtualDisk, name: string
   };
 };
 
-const diskSource = (context: ControllerContext, disk: VirtualDisk, name: string): SourceWorld => {
+const diskSource = ({ context, granting }: GatherDeps, disk: VirtualDisk, name: string): SourceWorld => {
   const from = context.kinds.disks.store.get(besides(disk, name));
   if (from === undefined)
     return lacking('DiskNotFound', `VirtualDisk ${name} does not exist in this namespace.`);
@@ -140,14 +151,15 @@ const diskSource = (context: ControllerContext, disk: VirtualDisk, name: string)
   return {
     kind: 'disk',
     name,
-    volume: from.status.volume.name,
+    // Names are derived, never read from a status: that may have been written by somebody else.
+    volume: diskVolumeName(from.metadata.uid, from.spec.format),
     sizeBytes: bytesOf(from.status.size ?? from.spec.size),
     host: from.status.host,
-    inUseBy: from.status.claim?.vmName,
+    inUseBy: from.status.claim?.vmName ?? (granting.has(from.metadata.uid) ? 'a machine' : undefined),
   };
 };
 
-const sourceOf = (context: ControllerContext, disk: VirtualDisk): SourceWorld => {
+const sourceOf = (deps: GatherDeps, disk: VirtualDisk): SourceWorld => {
   const { source } = disk.spec;
   // Made is made: what becomes of the source later is no matter.
   if (disk.status?.volume !== undefined) return { kind: 'blank' };
@@ -155,9 +167,9 @@ const sourceOf = (context: ControllerContext, disk: VirtualDisk): SourceWorld =>
     case 'Blank':
       return { kind: 'blank' };
     case 'Image':
-      return imageSource(context, disk, source.imageRef.name);
+      return imageSource(deps.context, disk, source.imageRef.name);
     case 'Disk':
-      return diskSource(context, disk, source.diskRef.name);
+      return diskSource(deps, disk, source.diskRef.name);
     default:
       return source satisfies never;
   }
@@ -171,7 +183,7 @@ const ghostOf = (
   const claim = disk.status?.claim;
   if (claim?.vmUid === undefined || claim.vmName === undefined) return undefined;
   const holder = users.find(({ uid }) => uid === claim.vmUid);
-  if (holder !== undefined && !holder.deleting) return undefined;
+  if (holder !== undefined && !holder.deleting && (holder.wantsToRun || !holder.released)) return undefined;
   const { clusterId } = context;
   const { namespace } = disk.metadata;
   const { vmUid: uid, vmName: name } = claim;
@@ -187,26 +199,28 @@ const ghostOf = (
 };
 
 /** Disks whose copy from this one has not finished: it must neither go nor be written to meanwhile. */
-const copiedBy = (context: ControllerContext, disk: VirtualDisk): readonly string[] =>
-  context.kinds.disks.store
-    .byIndex('source', keyOf(disk))
-    .filter((it) => it.status?.volume === undefined && it.metadata.deletionTimestamp === undefined)
-    .map(({ metadata }) => metadata.name);
+const copiesOf = (context: ControllerContext, disk: VirtualDisk): readonly VirtualDisk[] =>
+  context.kinds.disks.store.byIndex('source', keyOf(disk));
+
+const isToBeFilled = ({ status, metadata }: VirtualDisk): boolean =>
+  status?.volume === undefined && metadata.deletionTimestamp === undefined;
 
 const orphanedImage = (context: ControllerContext, disk: VirtualDisk): string | undefined => {
-  const uid = disk.status?.image?.uid;
-  if (uid === undefined || !isLinked(disk)) return undefined;
+  const uid = linkedImageUid(disk, (it) => context.kinds.images.store.byIndex('uid', it));
+  if (uid === undefined) return undefined;
   const [image] = context.kinds.images.store.byIndex('uid', uid);
   return image === undefined || image.metadata.deletionTimestamp !== undefined
     ? imageFileName(uid, 'qcow2')
     : undefined;
 };
 
-export const gather = ({ context, jobs }: GatherDeps, key: string): DiskWorld | undefined => {
+export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => {
+  const { context, jobs } = deps;
   const disk = context.kinds.disks.store.get(key);
   if (disk === undefined) return undefined;
   const pool = context.kinds.storagePools.store.get(disk.spec.storagePoolRef.name);
   const users = usersOf(context, disk);
+  const copies = copiesOf(context, disk);
   return {
     clusterId: context.clusterId,
     disk,
@@ -218,8 +232,11 @@ export const gather = ({ context, jobs }: GatherDeps, key: string): DiskWorld | 
     hosts: hostsOf(context, pool),
     users,
     ghost: ghostOf(context, disk, users),
-    source: sourceOf(context, disk),
-    copiedBy: copiedBy(context, disk),
+    source: sourceOf(deps, disk),
+    copiedBy: copies.filter(isToBeFilled).map(({ metadata }) => metadata.name),
+    copying: copies.some(({ metadata }) =>
+      ['queued', 'running'].includes(jobs.get(metadata.uid)?.kind ?? ''),
+    ),
     orphanedImage: orphanedImage(context, disk),
     job: jobs.get(disk.metadata.uid),
   };

@@ -51,6 +51,8 @@ export const sampleUser = (change: Partial<UserWorld> = {}): UserWorld => ({
   deleting: false,
   wantsToRun: true,
   released: false,
+  plugged: false,
+  unknown: false,
   ...change,
 });
 
@@ -70,6 +72,7 @@ export const sampleWorld = (
   users: [],
   source: { kind: 'blank' },
   copiedBy: [],
+  copying: false,
   ...change,
 });
 

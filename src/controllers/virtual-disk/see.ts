@@ -33,9 +33,19 @@ const lookForGhost = async (
   if (world.ghost === undefined) return undefined;
   const { identity, host } = world.ghost;
   const at = world.hosts.find(({ name }) => name === host);
-  const session = at && context.fleet.session(at.pool);
   if (at?.declaredDown !== undefined) return { sightings: [], unseen: [], namesakes: [] };
-  return session?.pool.see(identity, at?.id, signal);
+  // A host that is no longer in its pool cannot be asked: the others may know.
+  const pools = at === undefined ? [...new Set(world.hosts.map(({ pool }) => pool))] : [at.pool];
+  const sessions = pools.map((pool) => context.fleet.session(pool));
+  if (sessions.length === 0 || sessions.includes(undefined)) return undefined;
+  const looks = await Promise.all(
+    sessions.flatMap((session) => session?.pool.see(identity, at?.id, signal) ?? []),
+  );
+  return {
+    sightings: looks.flatMap(({ sightings }) => sightings),
+    unseen: looks.flatMap(({ unseen }) => unseen),
+    namesakes: [],
+  };
 };
 
 export const see = async (

@@ -6,14 +6,37 @@ import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import { type ConditionInput, setConditions } from '../../runtime/conditions.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import type { Plan } from '../../runtime/pass.ts';
+import { imageUidOf, isLinked } from '../places.ts';
 import { kstatusOf, verdictOfFault } from '../verdict.ts';
 import { claimOf, homeOf } from './claim.ts';
 import { decide, volumeAt } from './decide.ts';
 import type { DiskStep } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
+/**
+ * The image that the disk stands on. The host's own word comes first: it is there after a status was lost or forged,
+ * and after the image object is gone.
+ */
+const imageOf = (
+  { disk, source }: DiskWorld,
+  backingPath: string | undefined,
+): Pick<VirtualDiskStatus, 'image'> => {
+  const told =
+    source.kind === 'image'
+      ? {
+          uid: source.uid,
+          name: source.name,
+          ...(source.digest === undefined ? {} : { digest: source.digest }),
+        }
+      : disk.status?.image;
+  const uid = isLinked(disk) && backingPath !== undefined ? imageUidOf(backingPath) : undefined;
+  if (uid === undefined || uid === told?.uid || disk.spec.source.type !== 'Image')
+    return told === undefined ? {} : { image: told };
+  return { image: { uid, name: disk.spec.source.imageRef.name } };
+};
+
 const recordOf = (world: DiskWorld, seen: DiskSight | undefined): Partial<VirtualDiskStatus> => {
-  const { disk, place, source, shared } = world;
+  const { disk, place, shared } = world;
   const { host, volume, size, allocated, image } = disk.status ?? {};
   const home = homeOf(world);
   const found = volumeAt(seen, home);
@@ -30,15 +53,7 @@ const recordOf = (world: DiskWorld, seen: DiskSight | undefined): Partial<Virtua
     ...(shared ? {} : { host: home }),
     volume: { pool: place.poolUid, name: world.volume, format: disk.spec.format },
     size: formatQuantity(found.sizeBytes),
-    ...(source.kind === 'image'
-      ? {
-          image: {
-            uid: source.uid,
-            name: source.name,
-            ...(source.digest === undefined ? {} : { digest: source.digest }),
-          },
-        }
-      : {}),
+    ...imageOf(world, found.backingPath),
   };
 };
 

@@ -7,7 +7,7 @@ import type { Taken } from '../../runtime/pass.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import { pathIn } from '../places.ts';
 import type { DiskStep } from './decision.ts';
-import type { GatherDeps } from './gather.ts';
+import { type GatherDeps, gather } from './gather.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
 type Ended = Taken<DiskSight>;
@@ -79,7 +79,11 @@ const dropImage = async (
 
 const copy = (deps: GatherDeps, world: DiskWorld, step: Extract<DiskStep, { kind: 'copy' }>): Ended => {
   const { storage, place } = at(deps, world, step.host);
-  const { uid } = world.disk.metadata;
+  const { uid, namespace, name } = world.disk.metadata;
+  // The source may have been given to a machine since; from here to the start of the job nobody else has a turn.
+  const source = gather(deps, `${namespace}/${name}`)?.source;
+  if (source?.kind === 'disk' && source.inUseBy !== undefined)
+    throw new Fault('conflict', `VirtualDisk ${source.name} is in use by ${source.inUseBy}.`);
   deps.jobs.forget(uid);
   deps.jobs.start(uid, step.host, (progress, signal) =>
     deps.context.effect('copy volume', () => storage.work(place, step.work, progress, signal)),

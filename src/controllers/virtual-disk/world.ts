@@ -22,6 +22,10 @@ export interface UserWorld {
   readonly wantsToRun: boolean;
   /** Its status, which is not lost, says that it neither runs nor holds the disk. */
   readonly released: boolean;
+  /** Its status says that the disk is plugged into it while it runs. */
+  readonly plugged: boolean;
+  /** It may have been made on a host, and nobody has looked at it since its status was lost. */
+  readonly unknown: boolean;
 }
 
 /** A host that reaches the pool. `usable`: reachable, and the pool is ready there. */
@@ -68,11 +72,13 @@ export interface DiskWorld {
   readonly shared: boolean;
   readonly hosts: readonly HostWorld[];
   readonly users: readonly UserWorld[];
-  /** The machine the claim names is gone or going: it is looked for on hosts before the claim is let go. */
+  /** The holder of the claim is gone, going or says that it let go: hosts are asked before the claim passes on. */
   readonly ghost?: { readonly identity: VmIdentity; readonly host?: string | undefined } | undefined;
   readonly source: SourceWorld;
   /** Disks that are still being copied from this one. */
   readonly copiedBy: readonly string[];
+  /** One of them is being filled from it at this moment: nobody may write to it. */
+  readonly copying: boolean;
   /** Linked to an image whose object is gone or going: its file goes with the last clone. */
   readonly orphanedImage?: string | undefined;
   readonly job?: JobState<void> | undefined;
