@@ -7,6 +7,8 @@ export interface HostAccess {
   readonly host: string;
   /** URI for virsh on this machine. */
   readonly uri: string;
+  /** What a person types instead of `virsh`, once the stage's `enter` lines are typed. */
+  readonly shell: string;
 }
 
 /** Standard output of virsh on that host. Throws with its error. */

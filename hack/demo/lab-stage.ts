@@ -33,7 +33,11 @@ export const setLabStage = async (options: StageOptions): Promise<Stage> => {
     kubectl: [plane.kubectlPath, '--kubeconfig', plane.kubeconfig],
     env: { PATH: process.env['PATH'], HOME: dir, KUBECACHEDIR: join(dir, 'kubectl-cache') },
     mustKubectl: (args, stdin) => plane.mustKubectl(args, stdin === undefined ? {} : { stdin }),
-    hosts: hosts.map((host) => ({ host: `kvm.${host.name}`, uri: host.virshUris.unix })),
+    hosts: hosts.map((host) => ({
+      host: `kvm.${host.name}`,
+      uri: host.virshUris.unix,
+      shell: `eval $VIRSH_${host.name.toUpperCase()}`,
+    })),
     demoHosts: {
       kind: 'libvirt',
       hosts: hosts.map((host, index) => ({

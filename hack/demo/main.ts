@@ -65,13 +65,14 @@ const titleOf = (choice: Playable): string => {
 };
 
 /** Until somebody presses Ctrl-C. */
-const stay = async ({ stage, voice, signal }: Scene, scene: Scene, up: Up): Promise<void> => {
+const stay = async (scene: Scene, up: Up): Promise<void> => {
+  const { stage, voice, signal } = scene;
   const real = stage.hosts.length > 0;
-  const virsh = real ? `virsh -c '${hostAccessOf(scene, up.machine).uri}'` : undefined;
+  const virsh = real ? hostAccessOf(scene, up.machine).shell : undefined;
   up.serial?.stop();
   voice.heading('What to try next');
-  const uuid = textAt(up.machine, 'status', 'uuid');
-  voice.show(nextSteps({ enter: stage.enter, repository: repositoryRoot, virsh, uuid }));
+  const domain = textAt(up.machine, 'status', 'domainName');
+  voice.show(nextSteps({ enter: stage.enter, repository: repositoryRoot, virsh, domain }));
   const idle = setInterval(() => undefined, 60_000);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
@@ -92,9 +93,11 @@ const perform = async (stage: Stage, voice: Voice, signal: AbortSignal, exit: bo
   try {
     voice.heading('A machine from YAML');
     const up = await bringUpMachine(scene);
-    voice.show(await stage.mustKubectl(['get', 'ohp,oh,osp,ovn']));
-    voice.show(await stage.mustKubectl(['get', 'oimg,odisk,ovm', '-A']));
-    if (!exit) return await stay(scene, scene, up);
+    for (const what of [['ohp,oh,osp,ovn'], ['oimg,odisk,ovm', '-A']]) {
+      voice.say(`$ kubectl get ${what.join(' ')}`);
+      voice.show(await stage.mustKubectl(['get', ...what]));
+    }
+    if (!exit) return await stay(scene, up);
     voice.heading('It changes, heals and goes away');
     await showStory(scene);
     await tour(scene, up);

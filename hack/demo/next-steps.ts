@@ -5,12 +5,13 @@ export interface NextSteps {
   /** Shell lines that come first in another terminal. */
   readonly enter: readonly string[];
   readonly repository: string;
-  /** `virsh -c …` to the host the machine is on; undefined where hosts are simulated. */
+  /** What stands for `virsh` on the host the machine is on; undefined where hosts are simulated. */
   readonly virsh: string | undefined;
-  readonly uuid: string;
+  /** The machine's name there. */
+  readonly domain: string;
 }
 
-export const nextSteps = ({ enter, repository, virsh, uuid }: NextSteps): string =>
+export const nextSteps = ({ enter, repository, virsh, domain }: NextSteps): string =>
   [
     'In another terminal:',
     '',
@@ -23,14 +24,14 @@ export const nextSteps = ({ enter, repository, virsh, uuid }: NextSteps): string
       ? []
       : [
           `  ${virsh} list --all    # what the host says`,
-          `  ${virsh} console ${uuid}    # its serial line; leave with Ctrl-]`,
+          `  ${virsh} console ${domain}    # its serial line; leave with Ctrl-]`,
         ]),
     '',
     'To try:',
     '',
     `  kubectl apply --server-side -f ${tourFiles.dataDisk}`,
     `  kubectl apply --server-side --field-manager=tour -f ${tourFiles.attach}     # a disk, live`,
-    ...(virsh === undefined ? [] : [`  ${virsh} destroy ${uuid}     # behind our back: it heals`]),
+    ...(virsh === undefined ? [] : [`  ${virsh} destroy ${domain}     # behind our back: it heals`]),
     `  kubectl patch ovm web-1 -n team-a --type=merge -p '{"spec":{"powerState":"PoweredOff"}}'`,
     `  kubectl patch ovm web-1 -n team-a --type=merge -p '{"spec":{"powerState":"PoweredOn"}}'`,
     '  kubectl delete ovm web-1 -n team-a               # gone on the host too',

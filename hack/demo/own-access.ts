@@ -48,7 +48,7 @@ export const accessesOf = async (pool: Json, dir: string, read: ReadSecret): Pro
     const secretName = textAt(host, 'credentialsSecretRef', 'name');
     const parameters = await parametersOf(uri, join(dir, 'hosts', name), () => read(secretName));
     const joined = parameters.length === 0 ? '' : `${uri.includes('?') ? '&' : '?'}${parameters.join('&')}`;
-    made.push({ host: `${poolName}.${name}`, uri: uri + joined });
+    made.push({ host: `${poolName}.${name}`, uri: uri + joined, shell: `virsh -c '${uri}${joined}'` });
   }
   return made;
 };

@@ -164,6 +164,7 @@ export const setOwnStage = async (choice: OwnChoice, options: StageOptions): Pro
     await install(kubectl, say);
     await refuseLeftovers(kubectl);
     await kubectl(['apply', '--server-side', '-f', resolve(choice.hostPoolFile)]);
+    const simulated = textAt(pool, 'spec', 'driver') === 'simulated';
     const image = await provideImage(options, stops);
     await startOwnOperator(choice, options, kubectl, stops);
     return {
@@ -171,9 +172,9 @@ export const setOwnStage = async (choice: OwnChoice, options: StageOptions): Pro
       env,
       mustKubectl: kubectl,
       hosts: await accessesOf(pool, dir, secretReader(kubectl)),
-      demoHosts: { kind: 'own', pool: poolName },
+      demoHosts: { kind: 'own', pool: poolName, simulated },
       image,
-      guestSpeaks: !options.env['IMAGE'],
+      guestSpeaks: !simulated && !options.env['IMAGE'],
       enter: [
         `export KUBECONFIG='${choice.kubeconfig
           .split(delimiter)

@@ -25,6 +25,9 @@ const applyQuickstart = async ({ stage, voice }: Scene): Promise<void> => {
   voice.show(await stage.mustKubectl(['apply', '--server-side', '-f', folder]));
 };
 
+/** What the machine is called on its host. */
+export const domainOf = (machine: Json | undefined): string => textAt(machine, 'status', 'domainName');
+
 /** Ready, running and with an address: what a user waits for. */
 const isUp = (machine: Json | undefined): Json | undefined =>
   machine !== undefined &&
@@ -50,7 +53,7 @@ const untilPlaced = (scene: Scene): Promise<Json> =>
       const machine = machineOf(scene);
       failOnStall(machine);
       const status = at(machine, 'status');
-      return textAt(status, 'host') !== '' && textAt(status, 'uuid') !== '' ? machine : undefined;
+      return textAt(status, 'host') !== '' && textAt(status, 'domainName') !== '' ? machine : undefined;
     },
     120_000,
   );
@@ -59,24 +62,25 @@ const untilPlaced = (scene: Scene): Promise<Json> =>
 const askVirsh = async (scene: Scene, machine: Json): Promise<void> => {
   const { voice } = scene;
   const access = hostAccessOf(scene, machine);
-  const uuid = textAt(machine, 'status', 'uuid');
+  const domain = domainOf(machine);
   const ask = async (...args: readonly string[]): Promise<string> => {
-    voice.say(`$ virsh -c '${access.uri}' ${args.join(' ')}`);
+    voice.say(`${access.host} $ virsh ${args.join(' ')}`);
     const answer = await virsh(access, ...args);
     voice.show(answer);
     return answer;
   };
   const [card] = listAt(machine, 'status', 'networks');
   const told = {
-    list: await ask('list', '--all', '--uuid', '--name'),
-    state: await ask('domstate', uuid),
-    disks: await ask('domblklist', uuid),
-    cards: await ask('domiflist', uuid),
-    leases: await ask('domifaddr', uuid),
+    list: await ask('list', '--all'),
+    uuid: await ask('domuuid', domain),
+    disks: await ask('domblklist', domain),
+    cards: await ask('domiflist', domain),
+    leases: await ask('domifaddr', domain),
   };
   const problems = [
-    told.list.includes(uuid) ? '' : `${uuid} is not listed`,
-    told.state.trim() === 'running' ? '' : `it is ${told.state.trim()}`,
+    new RegExp(`^ *\\d+ +${domain} +running$`, 'm').test(told.list) ? '' : `${domain} does not run`,
+    told.uuid.trim() === textAt(machine, 'status', 'uuid') ? '' : 'its UUID is another one',
+    told.disks.includes('vda') ? '' : 'it has no disk',
     told.cards.includes(textAt(card, 'mac')) ? '' : `no card has the address ${textAt(card, 'mac')}`,
     told.leases.includes(textAt(machine, 'status', 'ipAddress')) ? '' : 'the lease is another one',
   ].filter((problem) => problem !== '');
@@ -116,8 +120,9 @@ export const bringUpMachine = async (scene: Scene): Promise<Up> => {
   await voice.step('the quickstart is applied', () => applyQuickstart(scene));
   await voice.step('the hosts are ready', () => untilHostsReady(scene));
   const placed = await voice.step('the machine has a host', () => untilPlaced(scene));
-  const uuid = textAt(placed, 'status', 'uuid');
-  const serial = stage.guestSpeaks ? listen(hostAccessOf(scene, placed), uuid, signal) : undefined;
+  const serial = stage.guestSpeaks
+    ? listen(hostAccessOf(scene, placed), domainOf(placed), signal)
+    : undefined;
   const machine = await voice.step('the machine runs and has an address', () =>
     follower.until(
       'a running machine with an address',

@@ -49,7 +49,7 @@ describe('fillSamples', () => {
   });
 
   it("points everything at the user's own pool and leaves the sample pool out", () => {
-    const filled = fill({ kind: 'own', pool: 'rack-7' });
+    const filled = fill({ kind: 'own', pool: 'rack-7', simulated: false });
     expect(filled.has('10-host-pool.yaml')).toBe(false);
     expect(filled.get('20-storage-pool.yaml')?.object.spec.hostPoolRefs).toEqual([{ name: 'rack-7' }]);
     expect(filled.get('30-virtual-network.yaml')?.object.spec.backends[0].hostPoolRef).toEqual({

@@ -20,8 +20,8 @@ export type DemoHosts =
       readonly kind: 'simulated';
       readonly hosts: readonly { readonly name: string; readonly latencyMs: number }[];
     }
-  /** The user's own pool stands in a file of its own; only its name is needed. */
-  | { readonly kind: 'own'; readonly pool: string };
+  /** The user's own pool stands in a file of its own; only its name and driver are needed. */
+  | { readonly kind: 'own'; readonly pool: string; readonly simulated: boolean };
 
 export interface Sample {
   readonly file: string;
@@ -77,10 +77,13 @@ const setPoolName = (document: Document, kind: unknown, pool: string): void => {
   if (kind === 'VirtualNetwork') document.setIn(['spec', 'backends', 0, 'hostPoolRef', 'name'], pool);
 };
 
+const isSimulated = (hosts: DemoHosts): boolean =>
+  hosts.kind === 'simulated' || (hosts.kind === 'own' && hosts.simulated);
+
 const fill = (document: Document, hosts: DemoHosts, image: DemoImage): void => {
   const kind = document.get('kind');
   if (kind === 'HostPool') setHosts(document, hosts);
-  if (kind === 'StoragePool' && hosts.kind === 'simulated') {
+  if (kind === 'StoragePool' && isSimulated(hosts)) {
     document.setIn(['spec', 'driver'], 'simulated');
     document.deleteIn(['spec', 'dir']);
   }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../lab/operator.ts';
 import { virsh, virshOrNothing } from './host-access.ts';
 import { hasCondition, type Json, listAt, named, textAt } from './json.ts';
-import { machineName, machineNamespace, machineOf, type Up } from './play.ts';
+import { domainOf, machineName, machineNamespace, machineOf, type Up } from './play.ts';
 import { hostAccessOf, type Scene } from './scene.ts';
 
 /** Paths of what the tour applies, as a user types them. */
@@ -56,7 +56,8 @@ const virshSays = async (
   for (;;) {
     const text = await virshOrNothing(access, ...args);
     if (accept(text)) {
-      scene.voice.show(`virsh ${args.join(' ')}\n${text}`);
+      scene.voice.say(`${access.host} $ virsh ${args.join(' ')}`);
+      scene.voice.show(text);
       return;
     }
     if (scene.nowMs() > endMs) throw new Error(`${what}: virsh ${args.join(' ')} says\n${text}`);
@@ -66,7 +67,6 @@ const virshSays = async (
 
 const attachDisk = async (scene: Scene, up: Up): Promise<void> => {
   const from = mark(up);
-  const machine = machineOf(scene);
   const attach = readFileSync(join(repositoryRoot, tourFiles.attach), 'utf8');
   scene.voice.show(attach);
   await kubectl(scene, 'apply', '--server-side', '-f', tourFiles.dataDisk);
@@ -75,7 +75,7 @@ const attachDisk = async (scene: Scene, up: Up): Promise<void> => {
     const disk = named(listAt(it, 'status', 'disks'), 'data');
     return disk?.['attached'] === true && hasCondition(it, 'Ready');
   });
-  await virshSays(scene, 'the data disk', ['domblklist', textAt(machine, 'status', 'uuid')], (text) =>
+  await virshSays(scene, 'the data disk', ['domblklist', domainOf(machineOf(scene))], (text) =>
     /\bvdb\b/.test(text),
   );
   if (up.serial === undefined) return;
@@ -88,19 +88,19 @@ const healAfterDestroy = async (scene: Scene, up: Up): Promise<void> => {
   const from = mark(up);
   const machine = machineOf(scene) ?? {};
   const access = hostAccessOf(scene, machine);
-  const uuid = textAt(machine, 'status', 'uuid');
-  const id = (await virsh(access, 'domid', uuid)).trim();
-  scene.voice.say(`$ virsh -c '${access.uri}' destroy ${uuid}`);
+  const domain = domainOf(machine);
+  const id = (await virsh(access, 'domid', domain)).trim();
+  scene.voice.say(`${access.host} $ virsh destroy ${domain}`);
   const destroyedMs = scene.nowMs();
-  await virsh(access, 'destroy', uuid);
+  await virsh(access, 'destroy', domain);
   // The id of a running domain is a new one with each start.
   await virshSays(
     scene,
     'a new start',
-    ['domid', uuid],
+    ['domid', domain],
     (text) => /^\d+$/.test(text.trim()) && text.trim() !== id,
   );
-  scene.voice.say(`it runs again ${scene.nowMs() - destroyedMs} ms after virsh destroy`);
+  scene.voice.say(`it runs again ${((scene.nowMs() - destroyedMs) / 1000).toFixed(1)} s after virsh destroy`);
   await untilMachine(
     scene,
     'the healed machine',
@@ -112,14 +112,14 @@ const healAfterDestroy = async (scene: Scene, up: Up): Promise<void> => {
 };
 
 const stopAndStart = async (scene: Scene, up: Up): Promise<void> => {
-  const uuid = textAt(machineOf(scene), 'status', 'uuid');
+  const domain = domainOf(machineOf(scene));
   await patchMachine(scene, { powerState: 'PoweredOff' });
   await untilMachine(
     scene,
     'the stopped machine',
     (it) => power(it) === 'PoweredOff' && hasCondition(it, 'Ready'),
   );
-  await virshSays(scene, 'off', ['domstate', uuid], (text) => text.trim() === 'shut off');
+  await virshSays(scene, 'off', ['domstate', domain], (text) => text.trim() === 'shut off');
   const from = mark(up);
   await patchMachine(scene, { powerState: 'PoweredOn' });
   await untilMachine(
@@ -127,7 +127,7 @@ const stopAndStart = async (scene: Scene, up: Up): Promise<void> => {
     'the started machine',
     (it) => power(it) === 'PoweredOn' && hasCondition(it, 'Ready'),
   );
-  await virshSays(scene, 'on', ['domstate', uuid], (text) => text.trim() === 'running');
+  await virshSays(scene, 'on', ['domstate', domain], (text) => text.trim() === 'running');
   if (up.serial !== undefined) scene.voice.show(await up.serial.next(/ovcp-guest ready /, from, limitMs));
 };
 
@@ -141,7 +141,7 @@ const untilGone = (scene: Scene, kind: string, namespace: string, name: string):
 /** The machine goes with the disk made for it; the disk with a life of its own stays until it is deleted itself. */
 const deleteAll = async (scene: Scene, up: Up): Promise<void> => {
   const machine = machineOf(scene) ?? {};
-  const uuid = textAt(machine, 'status', 'uuid');
+  const domain = domainOf(machine);
   const volumeOf = (disk: string): string =>
     textAt(scene.follower.get('VirtualDisk', machineNamespace, disk), 'status', 'volume', 'name');
   const volumes = { root: volumeOf(`${machineName}.root`), data: volumeOf(`${machineName}-data`) };
@@ -153,13 +153,13 @@ const deleteAll = async (scene: Scene, up: Up): Promise<void> => {
   await kubectl(scene, 'delete', 'odisk', `${machineName}-data`, ...inNamespace, '--wait=false');
   await untilGone(scene, 'VirtualDisk', machineNamespace, `${machineName}-data`);
   for (const access of scene.stage.hosts) {
-    const domains = await virsh(access, 'list', '--all', '--uuid');
-    if (domains.includes(uuid)) throw new Error(`the machine is still on ${access.host}`);
+    const domains = await virsh(access, 'list', '--all', '--name');
+    if (domains.includes(domain)) throw new Error(`the machine is still on ${access.host}`);
     const pools = (await virsh(access, 'pool-list', '--name'))
       .split('\n')
       .filter((name) => name.trim() !== '');
     const files = await Promise.all(pools.map((pool) => virsh(access, 'vol-list', pool.trim())));
-    scene.voice.show(`virsh list --all on ${access.host}: ${domains.trim() || 'nothing'}`);
+    scene.voice.say(`${access.host} $ virsh list --all: ${domains.trim() || 'nothing'}`);
     for (const volume of Object.values(volumes)) {
       if (volume !== '' && files.join('').includes(volume))
         throw new Error(`${volume} is still on ${access.host}`);

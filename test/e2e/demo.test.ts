@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startControlPlane } from '../../hack/lab/control-plane.ts';
 import { repositoryRoot } from '../../hack/lab/operator.ts';
 
 interface Ended {
@@ -80,6 +81,33 @@ describe('make demo', () => {
     expect(seen(text).at(-1)).toBe('everything is taken down');
     expect(failed(text)).toEqual([]);
     expect(existsSync(join(parent, 'l-simulated'))).toBe(false);
+  });
+
+  it("shows a machine in the user's own cluster, and leaves nothing of it there", async () => {
+    const plane = await startControlPlane({ dir: join(parent, 'theirs') });
+    try {
+      const given = [
+        `KUBECONFIG=${plane.kubeconfig}`,
+        'HOSTPOOL=deploy/samples/kinds/host-pool-simulated.yaml',
+      ];
+      const { code, text } = await makeDemo([...given, 'EXIT=1'], env);
+      expect({ code, failed: failed(text) }, text).toEqual({ code: 0, failed: [] });
+      expect(seen(text)).toContain('the machine runs and has an address');
+      expect(seen(text)).toContain('the machine is deleted');
+      expect(text).toContain(`your cluster is ${plane.url}`);
+      const left = await plane.mustKubectl(['get', 'ohp,oh,osp,ovn,ovs,oimg,odisk,ovm', '-A', '-o', 'name']);
+      expect(left).toBe('');
+      expect(
+        await plane.mustKubectl(['get', 'namespace', 'team-a', '--ignore-not-found', '-o', 'name']),
+      ).toBe('');
+
+      await plane.mustKubectl(['create', 'namespace', 'team-a']);
+      const second = await makeDemo([...given, 'EXIT=1'], env);
+      expect(second.code).not.toBe(0);
+      expect(second.text).toContain('namespace/team-a, which exist already: it leaves them alone and stops');
+    } finally {
+      await plane.stop();
+    }
   });
 
   it('shows a real machine on KVM hosts, heals it, and takes all down again', async () => {
