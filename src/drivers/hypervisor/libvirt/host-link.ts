@@ -12,7 +12,7 @@ const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 const DIAL_LIMIT_MS = 20_000;
 /** How long the first caller waits for the first connection before the host counts as unreachable. */
-const FIRST_WAIT_MS = 5_000;
+const FIRST_WAIT_MS = 10_000;
 
 export type LinkState<Session> =
   | { readonly kind: 'up'; readonly remote: Remote; readonly session: Session }
