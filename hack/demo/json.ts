@@ -39,11 +39,13 @@ export const hasCondition = (object: unknown, type: string, status = 'True'): bo
   textAt(conditionOf(object, type), 'status') === status &&
   at(object, 'status', 'observedGeneration') === at(object, 'metadata', 'generation');
 
-/** What a printer column's path finds: `.a.b`, or `.status.conditions[?(@.type=="Ready")].status`. */
+/** What a printer column's path finds: `.a.b`, `.a[*].b`, or `.status.conditions[?(@.type=="Ready")].status`. */
 export const columnOf = (object: unknown, jsonPath: string): string => {
   const condition = /^\.status\.conditions\[\?\(@\.type=="(\w+)"\)\]\.(\w+)$/.exec(jsonPath);
   if (condition?.[1] !== undefined && condition[2] !== undefined) {
     return textAt(conditionOf(object, condition[1]), condition[2]);
   }
-  return textAt(object, ...jsonPath.split('.').slice(1));
+  // Of a list (`copies[*]`), the first entry.
+  const keys = jsonPath.split('.').slice(1);
+  return textAt(object, ...keys.flatMap((key) => (key.endsWith('[*]') ? [key.slice(0, -3), 0] : [key])));
 };
