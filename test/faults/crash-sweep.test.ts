@@ -1,0 +1,152 @@
+/**
+ * F1, the crash sweep: a fault-free run of each stage of a machine's life enumerates every effectful await; then the
+ * operator dies at each of them in each of three ways, a new one starts, and the end must be that of the fault-free
+ * run, with every invariant kept on the way. Runs share one API server, in namespaces of their own.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { conditionOf, has } from './api.ts';
+import { type Crasher, createCrasher, modes, type Point, type Target, wordsOf } from './crash-points.ts';
+import { LAN, POOL, STORE, type Stage, stages } from './flows.ts';
+import { type Lab, startLab } from './lab.ts';
+import { differences, normalized } from './normalize.ts';
+import { hostPool, network, storagePool } from './objects.ts';
+import type { OperatorProcess } from './operator-process.ts';
+
+const lanes = 8;
+const convergeMs = 15_000;
+const maxAttempts = 4;
+/** Awaits that only look. */
+const reads: ReadonlySet<string> = new Set(['see', 'take renderSeed', 'take findSeeds']);
+
+describe('crash sweep', () => {
+  let lab: Lab;
+  let operator: OperatorProcess;
+  let crasher: Crasher;
+  let starts = 0;
+  const expected = new Map<string, unknown>();
+  let points: readonly Point[] = [];
+  const unwrapped = new Set<string>();
+
+  const startNext = async (): Promise<void> => {
+    starts += 1;
+    operator = await lab.start({
+      onEffect: (pass, name, run, kill) =>
+        crasher.hook(pass, name, run, () => {
+          if (operator.killed) return;
+          kill();
+          void startNext();
+        }),
+    });
+  };
+
+  beforeAll(async () => {
+    lab = await startLab();
+    crasher = createCrasher();
+    lab.world.guests.setDefault({ shutdownMs: 20 });
+    lab.world.calls.hook((call, phase) => {
+      if (call.mutating && phase === 'before' && !crasher.inEffect()) unwrapped.add(call.method);
+    });
+    await startNext();
+    const { api } = lab;
+    await api.apply(
+      hostPool(POOL, [{ name: 'alpha' }, { name: 'beta' }]),
+      storagePool(STORE, [POOL]),
+      network(LAN, POOL),
+    );
+    await api.until('storage', () => has(api.get('StoragePool', STORE), 'Ready', 'True'));
+    await api.until('network', () => has(api.get('VirtualNetwork', LAN), 'Ready', 'True'));
+  });
+  afterAll(() => lab.close());
+
+  const stateOf = (at: string): unknown => normalized(lab.checker.facts(), at);
+
+  const arrived = (at: string, stage: Stage): boolean => {
+    const goal = expected.get(stage.name);
+    const vm = lab.api.get('VirtualMachine', 'm', at);
+    if (stage.name === 'delete') {
+      if (vm !== undefined) return false;
+    } else if (
+      vm?.status?.observedGeneration !== vm?.metadata.generation ||
+      conditionOf(vm, 'Ready') === undefined
+    ) {
+      return false;
+    }
+    return JSON.stringify(stateOf(at)) === JSON.stringify(goal);
+  };
+
+  const reach = async (at: string, stage: Stage, what: string): Promise<void> => {
+    crasher.enter(at, stage.name);
+    await stage.act(lab, at);
+    try {
+      await lab.api.until(what, () => arrived(at, stage), convergeMs);
+    } catch {
+      const found = differences(expected.get(stage.name), stateOf(at)).join('\n  ');
+      throw new Error(`${what}: ${stage.name} in ${at} did not end as without a fault:\n  ${found}`);
+    }
+  };
+
+  it('records every effectful await of a fault-free life', async () => {
+    const at = 'recording';
+    for (const stage of stages) {
+      crasher.enter(at, stage.name);
+      await stage.act(lab, at);
+      await operator.quiet(2_500);
+      expected.set(stage.name, stateOf(at));
+      if (stage.name !== 'delete') {
+        const vm = lab.api.get('VirtualMachine', 'm', at);
+        expect(conditionOf(vm, 'Ready'), stage.name).toMatchObject({ status: 'True' });
+      }
+    }
+    expect(expected.get('delete')).toEqual({ machines: [], objects: [], volumes: [] });
+    expect(lab.checker.atRest()).toEqual([]);
+    expect([...unwrapped], 'host calls outside of any effect').toEqual([]);
+    points = crasher.recorded(at).filter(({ effect }) => !reads.has(effect));
+    expect(points.length).toBeGreaterThan(30);
+    console.info(points.map(wordsOf).join('\n'));
+  });
+
+  it('ends as without a fault, wherever the operator dies', { timeout: 420_000 }, async () => {
+    const queue: { readonly target: Target; readonly attempt: number }[] = points
+      .flatMap((point) => modes.map((mode): Target => ({ ...point, mode })))
+      .map((target) => ({ target, attempt: 1 }));
+    const all = queue.length;
+    const missed: string[] = [];
+    const failures: string[] = [];
+    let serial = 0;
+
+    const run = async (target: Target, attempt: number): Promise<void> => {
+      serial += 1;
+      const at = `sweep-${serial}`;
+      const what = `${wordsOf(target)}, ${target.mode}`;
+      crasher.aim(at, target);
+      for (const stage of stages.slice(0, -1)) {
+        await reach(at, stage, what);
+        if (stage.name === target.stage) break;
+      }
+      const last = stages.at(-1);
+      if (last !== undefined) await reach(at, last, what);
+      if (crasher.fired(at)) return;
+      // Another lane's crash carried it past this point: it is aimed at once more.
+      if (attempt < maxAttempts) queue.push({ target, attempt: attempt + 1 });
+      else missed.push(what);
+    };
+
+    const lane = async (): Promise<void> => {
+      for (let next = queue.shift(); next !== undefined && failures.length < 10; next = queue.shift()) {
+        await run(next.target, next.attempt).catch((error: unknown) => {
+          const message = error instanceof Error ? error.message : String(error);
+          failures.push(message);
+          console.error(message);
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    await operator.quiet();
+    console.info(
+      `crash sweep: ${all - missed.length} of ${all} points swept (${points.length} awaits, ${modes.length} ways to die), ${serial} lives, ${starts} operators`,
+    );
+    expect(failures).toEqual([]);
+    expect(missed).toEqual([]);
+    expect(lab.checker.atRest()).toEqual([]);
+  });
+});

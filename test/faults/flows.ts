@@ -1,0 +1,73 @@
+/** The life of a machine in stages, as its user drives it. */
+import type { Api } from './api.ts';
+import type { Lab } from './lab.ts';
+import { blank, card, disk, image, machine, namespace } from './objects.ts';
+
+/** Hosts, storage and networks that the flows find ready. */
+export const POOL = 'pool';
+export const STORE = 'store';
+export const LAN = 'lan';
+
+export interface Stage {
+  readonly name: 'create' | 'change' | 'restart' | 'off' | 'on' | 'delete';
+  act(lab: Lab, at: string): Promise<void>;
+}
+
+const patchMachine = (api: Api, at: string, spec: object): Promise<unknown> =>
+  api.patch('VirtualMachine', 'm', at, { spec });
+
+const root = {
+  name: 'root',
+  bootOrder: 1,
+  template: { size: '1Gi', storagePoolRef: { name: STORE }, imageRef: { name: 'tiny' } },
+};
+
+export const stages: readonly Stage[] = [
+  {
+    name: 'create',
+    act: async ({ api, image: { url, checksum } }, at) => {
+      await api.apply(
+        namespace(at),
+        image('tiny', at, STORE, url, checksum),
+        disk('data', at, STORE),
+        machine('m', at, POOL, {
+          disks: [root, { name: 'data', diskRef: { name: 'data' } }],
+          networks: [card('eth0', LAN)],
+          cloudInit: { hostname: 'first' },
+        }),
+      );
+    },
+  },
+  {
+    // A disk and a card more, one disk less, other cloud-init data; the memory has to wait.
+    name: 'change',
+    act: ({ api }, at) =>
+      patchMachine(api, at, {
+        memory: '512Mi',
+        disks: [root, blank('extra', STORE)],
+        networks: [card('eth0', LAN), card('eth1', LAN)],
+        cloudInit: { hostname: 'second' },
+      }).then(() => undefined),
+  },
+  {
+    name: 'restart',
+    act: ({ api }, at) =>
+      patchMachine(api, at, { restartRequestedAt: '2100-01-01T00:00:00Z' }).then(() => undefined),
+  },
+  {
+    name: 'off',
+    act: ({ api }, at) => patchMachine(api, at, { powerState: 'PoweredOff' }).then(() => undefined),
+  },
+  {
+    name: 'on',
+    act: ({ api }, at) => patchMachine(api, at, { powerState: 'PoweredOn' }).then(() => undefined),
+  },
+  {
+    name: 'delete',
+    act: async ({ api }, at) => {
+      await api.remove('VirtualMachine', 'm', at);
+      await api.remove('VirtualDisk', 'data', at);
+      await api.remove('VirtualMachineImage', 'tiny', at);
+    },
+  },
+];
