@@ -102,6 +102,8 @@ const invalid = table('InvalidConfiguration', {
   StoragePoolNotFound: 'The StoragePool does not exist, or this namespace may not use it.',
   NetworkNotFound: 'The VirtualNetwork does not exist, or this namespace may not use it.',
   NetworkNotInPool: 'The VirtualNetwork has no backend for the HostPool of the machine.',
+  MacAddressTaken:
+    'Another card on the same network has the MAC address; choose another one, or leave it out.',
   StorageNotInPool: 'The StoragePool is not reached by the HostPool of the machine.',
   StorageRoleMissing: 'The StoragePool does not take content of this sort.',
   SizeNotFound: 'The VirtualMachineSize does not exist.',

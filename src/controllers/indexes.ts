@@ -1,10 +1,10 @@
 /** Named indexes of the stores: who refers to whom, so that a change finds the objects it matters to. Pure. */
 
 import type { Host } from '../api/host.ts';
-import { templateDiskName, vmUuid } from '../api/identity.ts';
+import { macAddress, templateDiskName, vmUuid } from '../api/identity.ts';
 import type { StoragePool } from '../api/storage-pool.ts';
 import type { VirtualDisk } from '../api/virtual-disk.ts';
-import type { MachineDisk, VirtualMachine } from '../api/virtual-machine.ts';
+import type { MachineDisk, MachineNetwork, VirtualMachine } from '../api/virtual-machine.ts';
 import type { VirtualMachineImage } from '../api/virtual-machine-image.ts';
 import type { VirtualNetwork } from '../api/virtual-network.ts';
 
@@ -17,6 +17,12 @@ export const besides = (
   object: { readonly metadata: { readonly namespace: string } },
   name: string,
 ): string => `${object.metadata.namespace}/${name}`;
+
+/** MAC address of a card: the user's own, else derived. */
+export const macOf = (vm: VirtualMachine, nic: MachineNetwork): string =>
+  nic.macAddress ?? macAddress(vm.metadata.uid, nic.name);
+/** Key of an address on a network. */
+export const macKey = (network: string, mac: string): string => `${network}/${mac}`;
 
 const unique = (names: readonly (string | undefined)[]): string[] => [
   ...new Set(names.filter((name) => name !== undefined)),
@@ -42,6 +48,9 @@ export const machineIndexes = (clusterId: string) => ({
     ]).map((name) => besides(vm, name)),
   storagePool: (vm: VirtualMachine) =>
     unique(vm.spec.disks.map((disk) => disk.template?.storagePoolRef.name)),
+  /** Addresses of cards, by network. */
+  mac: (vm: VirtualMachine) =>
+    unique(vm.spec.networks.map((nic) => macKey(nic.networkRef.name, macOf(vm, nic)))),
   network: (vm: VirtualMachine) => unique(vm.spec.networks.map((network) => network.networkRef.name)),
 });
 

@@ -79,6 +79,8 @@ const advice = {
   StoragePoolNotFound: 'Check the name, and `allowedNamespaces` of the StoragePool.',
   NetworkNotFound: 'Check the name, and `allowedNamespaces` of the VirtualNetwork.',
   NetworkNotInPool: 'Add a backend for the HostPool to the VirtualNetwork.',
+  MacAddressTaken:
+    'Leave `macAddress` out, or choose one that no other machine has on that network. A card that a machine has already stays.',
   StorageNotInPool: 'Add the HostPool to `hostPoolRefs` of the StoragePool.',
   StorageRoleMissing:
     'Add the role (Disks, Images or ISO) to `roles` of the StoragePool, or use another pool.',

@@ -40,7 +40,7 @@ describe('a new machine', () => {
   });
 
   it('then a host, written down before anything is made', () => {
-    const world = sampleWorld(sampleMachine({}, { status: {} as never, metadata: {} }));
+    const world = sampleWorld(sampleMachine({}, { status: {}, metadata: {} }));
     const vm = { ...world.vm, status: { conditions: [] } };
     expect(stepOf(decide({ ...world, vm }, sampleSight([])))).toEqual({ kind: 'place', host: 'kvm.node1' });
   });
@@ -56,7 +56,7 @@ describe('a new machine', () => {
 
   it('waits with the reasons of every host when none fits', () => {
     const hosts = [{ name: 'kvm.node1', id: 'node1', candidate: sampleCandidate({ memoryMiB: 100 }) }];
-    const world = sampleWorld(sampleMachine({}, { status: {} as never }), { hosts });
+    const world = sampleWorld(sampleMachine({}, { status: {} }), { hosts });
     const decision = decide({ ...world, vm: { ...world.vm, status: {} } }, sampleSight([]));
     expect(decision).toMatchObject({ plan: { kind: 'wait' }, reason: 'NoHostFits' });
     expect(decision.message).toContain('256 MiB of memory wanted, 100 MiB free');

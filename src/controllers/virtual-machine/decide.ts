@@ -91,6 +91,10 @@ const hindranceOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
   if (world.pool.kind === 'lack') return wait('invalid', world.pool.lack.reason, world.pool.lack.message);
   const unseen = unseenHosts(world, seen);
   const home = world.vm.status?.host;
+  const there = seen.machine.sightings.length > 0;
+  // Taking a namespace's right back stops new use only: what is on a host goes on.
+  if (world.forbidden !== undefined && !there && (home === undefined || unseen.length === 0))
+    return wait('invalid', world.forbidden.reason, world.forbidden.message);
   const lost = world.hosts.find((host) => host.name === home && host.declaredDown !== undefined);
   if (lost !== undefined) {
     return wait(
@@ -100,7 +104,7 @@ const hindranceOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
     );
   }
   // Without a sighting every host that cannot be seen may be running it, whatever the status says or has lost.
-  if (unseen.length > 0 && seen.machine.sightings.length === 0 && mayExist(world)) {
+  if (unseen.length > 0 && !there && mayExist(world)) {
     return wait(
       'unknown',
       'HostUnreachable',
@@ -111,7 +115,8 @@ const hindranceOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
 };
 
 /** With our finalizer on it and no status, or a host in the status, something may have been made. */
-const mayExist = ({ vm }: VmWorld): boolean => (vm.metadata.finalizers ?? []).includes(FINALIZER);
+const mayExist = ({ vm, fresh = false }: VmWorld): boolean =>
+  !fresh && (vm.metadata.finalizers ?? []).includes(FINALIZER);
 
 /** The desire of a machine whose pool and size are known. */
 export const desireFor = (world: VmWorld, seen: VmSight): Desire | undefined =>
@@ -129,9 +134,9 @@ export const decide = (world: VmWorld, seen: VmSight): Decision => {
   }
   if (world.pausedBy !== undefined) return settled('progress', 'Paused', `Paused: ${world.pausedBy}.`);
   if (!protectedByUs) {
-    return world.pool.kind === 'lack'
-      ? wait('invalid', world.pool.lack.reason, world.pool.lack.message)
-      : step({ kind: 'addFinalizer' }, 'Creating', 'The machine is being made.');
+    return (
+      hindranceOf(world, seen) ?? step({ kind: 'addFinalizer' }, 'Creating', 'The machine is being made.')
+    );
   }
   const conflict = conflictOf(world, seen) ?? hindranceOf(world, seen);
   if (conflict !== undefined) return conflict;

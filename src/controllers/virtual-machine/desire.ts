@@ -5,10 +5,18 @@ import type {
   CdromShape,
   DiskShape,
   HardwareShape,
+  NicBackend,
   NicShape,
   VmShape,
 } from '../../drivers/hypervisor/shape.ts';
-import { type Lack, type Resources, SEED_DRIVE, type SeedSight, type VmWorld } from './world.ts';
+import {
+  type Lack,
+  type NicWorld,
+  type Resources,
+  SEED_DRIVE,
+  type SeedSight,
+  type VmWorld,
+} from './world.ts';
 
 /** What the machine shall be, and what of it cannot be had yet. */
 export interface Desire {
@@ -39,14 +47,26 @@ const disksOf = (world: VmWorld, sighting: Sighting | undefined): readonly DiskS
   });
 };
 
-const nicsOf = (world: VmWorld, sighting: Sighting | undefined): readonly NicShape[] => {
+const sameBackend = (a: NicBackend, b: NicBackend): boolean =>
+  a.kind === 'network'
+    ? b.kind === 'network' && a.network === b.network
+    : b.kind === 'bridge' && a.bridge === b.bridge && a.vlan === b.vlan;
+
+/** A card that the machine has, on the same network, is no new use of it: what forbids new ones does not touch it. */
+const nicLack = ({ shape, reserved }: NicWorld, there: NicShape | undefined): Lack | undefined => {
+  if (shape.kind === 'lack') return shape.lack;
+  const kept = there !== undefined && sameBackend(there.backend, shape.value.backend);
+  return kept ? undefined : reserved;
+};
+
+const nicsOf = (world: VmWorld, sighting: Sighting | undefined) => {
   const seen = seenShape(sighting)?.nics ?? [];
-  return world.nics.flatMap(({ mac, shape }) =>
-    orSeen(
-      shape.kind === 'ok' ? shape.value : undefined,
-      seen.find((nic) => nic.mac === mac),
-    ),
-  );
+  return world.nics.map((nic) => {
+    const there = seen.find(({ mac }) => mac === nic.mac);
+    const lack = nicLack(nic, there);
+    const wanted = lack === undefined && nic.shape.kind === 'ok' ? nic.shape.value : undefined;
+    return { lack, shapes: orSeen(wanted, there) };
+  });
 };
 
 const cdromsOf = (world: VmWorld, seed: SeedSight, sighting: Sighting | undefined): readonly CdromShape[] => {
@@ -86,9 +106,13 @@ const hardwareOf = (world: VmWorld, sighting: Sighting | undefined): HardwareSha
   cpuModel: world.vm.status?.hardware?.cpuModel ?? seenShape(sighting)?.hardware.cpuModel,
 });
 
-const lacksOf = (world: VmWorld, seed: SeedSight): readonly Lack[] => [
+const lacksOf = (
+  world: VmWorld,
+  seed: SeedSight,
+  nics: readonly { readonly lack: Lack | undefined }[],
+): readonly Lack[] => [
   ...world.disks.flatMap(({ state }) => (state.kind === 'lacking' ? [state.lack] : [])),
-  ...world.nics.flatMap(({ shape }) => (shape.kind === 'lack' ? [shape.lack] : [])),
+  ...nics.flatMap(({ lack }) => lack ?? []),
   ...world.cdroms.flatMap(({ path }) => (path.kind === 'lack' ? [path.lack] : [])),
   ...(seed.kind === 'lack' ? [seed.lack] : []),
 ];
@@ -110,13 +134,14 @@ export const desireOf = (
   seed: SeedSight,
   sighting: Sighting | undefined,
 ): Desire => {
-  const lacks = lacksOf(world, seed);
+  const nics = nicsOf(world, sighting);
+  const lacks = lacksOf(world, seed, nics);
   const shape = withBootOrder({
     cpu: resources.cpu,
     memoryMiB: resources.memoryMiB,
     disks: disksOf(world, sighting),
     cdroms: cdromsOf(world, seed, sighting),
-    nics: nicsOf(world, sighting),
+    nics: nics.flatMap(({ shapes }) => shapes),
     hardware: hardwareOf(world, sighting),
     autostart: autostartOf(world),
   });

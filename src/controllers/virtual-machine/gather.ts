@@ -2,13 +2,14 @@
 
 import type { Host } from '../../api/host.ts';
 import type { HostPool } from '../../api/host-pool.ts';
-import { domainName, macAddress, PAUSED_ANNOTATION, vmUuid } from '../../api/identity.ts';
+import { domainName, PAUSED_ANNOTATION, vmUuid } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import { vcpusOf } from '../../api/resources.ts';
 import type { MachineNetwork, VirtualMachine } from '../../api/virtual-machine.ts';
 import type { VirtualNetwork } from '../../api/virtual-network.ts';
 import type { NicBackend, NicModel, NicShape } from '../../drivers/hypervisor/shape.ts';
 import type { ControllerContext } from '../context.ts';
+import { macKey, macOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { networkIdentityOf } from '../places.ts';
 import type { Allocations } from './allocations.ts';
@@ -17,6 +18,7 @@ import type { Ledger } from './ledger.ts';
 import type { HostCandidate } from './placement.ts';
 import {
   type HostWorld,
+  type Lack,
   lack,
   type NicWorld,
   ok,
@@ -33,21 +35,25 @@ export interface GatherDeps {
 
 const MiB = 1_048_576;
 
-const poolOf = ({ context }: GatherDeps, vm: VirtualMachine): Resolved<string> => {
+const poolNotFound = (name: string): Lack => ({
+  condition: 'Placed',
+  reason: 'HostPoolNotFound',
+  message: `HostPool ${name} does not exist, or this namespace may not use it.`,
+});
+
+/** Whether it is placed already is for its hosts to say: a status may have been written by somebody else. */
+const forbiddenOf = ({ context }: GatherDeps, vm: VirtualMachine): Lack | undefined => {
   const { name } = vm.spec.hostPoolRef;
   const pool = context.kinds.hostPools.store.get(name);
-  // Taking a namespace's right back stops new use only: what is placed goes on.
-  const placed = vm.status?.host !== undefined;
-  if (
-    pool === undefined ||
-    (!placed && !mayUse(context, vm.metadata.namespace, pool.spec.allowedNamespaces))
-  ) {
-    return lack(
-      'Placed',
-      'HostPoolNotFound',
-      `HostPool ${name} does not exist, or this namespace may not use it.`,
-    );
-  }
+  return pool === undefined || mayUse(context, vm.metadata.namespace, pool.spec.allowedNamespaces)
+    ? undefined
+    : poolNotFound(name);
+};
+
+const poolOf = ({ context }: GatherDeps, vm: VirtualMachine): Resolved<string> => {
+  const { name } = vm.spec.hostPoolRef;
+  if (context.kinds.hostPools.store.get(name) === undefined)
+    return { kind: 'lack', lack: poolNotFound(name) };
   return context.fleet.session(name) === undefined
     ? lack('Placed', 'NoHostsReady', `HostPool ${name} is not connected yet.`)
     : ok(name);
@@ -95,6 +101,58 @@ const modelOf = (vm: VirtualMachine, nic: MachineNetwork): NicModel => {
   return nic.model ?? (recorded === 'E1000e' ? 'E1000e' : 'Virtio');
 };
 
+const networkNotFound = (name: string): Lack => ({
+  condition: 'NetworkReady',
+  reason: 'NetworkNotFound',
+  message: `VirtualNetwork ${name} does not exist, or this namespace may not use it.`,
+});
+
+/** A derived address comes before one that somebody chose, then the older machine. */
+const precedes = (a: VirtualMachine, b: VirtualMachine, key: string): boolean => {
+  const rank = (vm: VirtualMachine): string => {
+    const derived = vm.spec.networks.some(
+      (nic) => nic.macAddress === undefined && macKey(nic.networkRef.name, macOf(vm, nic)) === key,
+    );
+    return JSON.stringify([derived ? 0 : 1, vm.metadata.creationTimestamp, vm.metadata.uid]);
+  };
+  return rank(a) < rank(b);
+};
+
+/** Two cards with one address on one network would take each other's traffic (reliability.md S21). */
+const isMacTaken = (
+  { context }: GatherDeps,
+  vm: VirtualMachine,
+  nic: MachineNetwork,
+  mac: string,
+): boolean => {
+  if (vm.spec.networks.find((it) => macOf(vm, it) === mac)?.name !== nic.name) return true;
+  const key = macKey(nic.networkRef.name, mac);
+  return context.kinds.machines.store
+    .byIndex('mac', key)
+    .some(
+      (other) =>
+        other.metadata.uid !== vm.metadata.uid &&
+        (other.status?.networks?.some((it) => it.mac === mac) === true || precedes(other, vm, key)),
+    );
+};
+
+const reservedOf = (
+  deps: GatherDeps,
+  vm: VirtualMachine,
+  nic: MachineNetwork,
+  mac: string,
+): Lack | undefined => {
+  const { name } = nic.networkRef;
+  const network = deps.context.kinds.networks.store.get(name);
+  if (network === undefined) return undefined;
+  if (!mayUse(deps.context, vm.metadata.namespace, network.spec.allowedNamespaces))
+    return networkNotFound(name);
+  const message = `The MAC address ${mac} of card ${nic.name} is in use on VirtualNetwork ${name}.`;
+  return isMacTaken(deps, vm, nic, mac)
+    ? { condition: 'NetworkReady', reason: 'MacAddressTaken', message }
+    : undefined;
+};
+
 const nicShape = (
   { context }: GatherDeps,
   vm: VirtualMachine,
@@ -103,17 +161,7 @@ const nicShape = (
 ): Resolved<NicShape> => {
   const { name } = nic.networkRef;
   const network = context.kinds.networks.store.get(name);
-  const plugged = vm.status?.networks?.some((it) => it.mac === mac) ?? false;
-  if (
-    network === undefined ||
-    (!plugged && !mayUse(context, vm.metadata.namespace, network.spec.allowedNamespaces))
-  ) {
-    return lack(
-      'NetworkReady',
-      'NetworkNotFound',
-      `VirtualNetwork ${name} does not exist, or this namespace may not use it.`,
-    );
-  }
+  if (network === undefined) return { kind: 'lack', lack: networkNotFound(name) };
   const backend = backendOf(context, vm, network);
   if (backend === undefined) {
     return lack(
@@ -136,8 +184,14 @@ const nicShape = (
 };
 
 const gatherNic = (deps: GatherDeps, vm: VirtualMachine, nic: MachineNetwork): NicWorld => {
-  const mac = nic.macAddress ?? macAddress(vm.metadata.uid, nic.name);
-  return { name: nic.name, network: nic.networkRef.name, mac, shape: nicShape(deps, vm, nic, mac) };
+  const mac = macOf(vm, nic);
+  return {
+    name: nic.name,
+    network: nic.networkRef.name,
+    mac,
+    shape: nicShape(deps, vm, nic, mac),
+    reserved: reservedOf(deps, vm, nic, mac),
+  };
 };
 
 const closedBecause = (host: Host): string | undefined => {
@@ -223,6 +277,7 @@ export const gather = (deps: GatherDeps, key: string): VmWorld | undefined => {
     },
     pausedBy: vm.metadata.annotations?.[PAUSED_ANNOTATION],
     pool: poolOf(deps, vm),
+    forbidden: forbiddenOf(deps, vm),
     resources: resourcesOf(deps, vm),
     disks: vm.spec.disks.map((disk) => gatherDisk(context, vm, disk)),
     nics: vm.spec.networks.map((nic) => gatherNic(deps, vm, nic)),
@@ -231,6 +286,7 @@ export const gather = (deps: GatherDeps, key: string): VmWorld | undefined => {
     ownedDisks: ownedDisks(context, vm),
     asked: ledger.asked(uid),
     relapses: ledger.relapses(uid),
+    fresh: ledger.isFresh(uid),
     monotonicMs: context.clock.monotonicMs(),
   };
 };

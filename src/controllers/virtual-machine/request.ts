@@ -18,6 +18,8 @@ const capabilitiesOf = (world: VmWorld): Capability[] =>
 /** Lacks of images or disks do not stand against a placement: a disk is made where its machine goes. */
 export const requestOf = (world: VmWorld): Resolved<PlacementRequest> => {
   if (world.resources.kind === 'lack') return world.resources;
+  const reserved = world.nics.find((nic) => nic.reserved !== undefined)?.reserved;
+  if (reserved !== undefined) return { kind: 'lack', lack: reserved };
   const hopeless = [...world.nics.map(({ shape }) => shape), ...world.cdroms.map(({ path }) => path)].find(
     (it) => it.kind === 'lack' && it.lack.condition !== 'ImageReady',
   );

@@ -39,17 +39,20 @@ const networksOf = (world: VmWorld, sighting: Sighting): Networks =>
 
 type Disks = NonNullable<VirtualMachineStatus['disks']>;
 
-/** Taken out of the list and still in the running machine: the disk is not free for others yet. */
-const leavingDisks = ({ vm }: VmWorld, there: ReadonlySet<string>): Disks =>
-  (vm.status?.disks ?? []).filter(
-    ({ name, diskUid }) =>
-      diskUid !== undefined &&
-      there.has(diskSerial(diskUid)) &&
-      !vm.spec.disks.some((disk) => disk.name === name),
-  );
+/** No longer in the list and still in the running machine: such a disk is not free for others yet. */
+const leavingDisks = ({ vm, disks }: VmWorld, there: ReadonlySet<string>): Disks =>
+  (vm.status?.disks ?? [])
+    .filter(
+      ({ diskUid }) =>
+        diskUid !== undefined &&
+        there.has(diskSerial(diskUid)) &&
+        !disks.some((disk) => disk.diskUid === diskUid),
+    )
+    .map((entry) => ({ ...entry, attached: true }));
 
 const disksOf = (world: VmWorld, sighting: Sighting | undefined): Disks => {
   const there = new Set(sighting?.running?.disks.map(({ serial }) => serial));
+  const leaving = leavingDisks(world, there);
   const listed = world.disks.map(({ name, diskName, diskUid, state }) => ({
     name,
     diskName,
@@ -58,7 +61,8 @@ const disksOf = (world: VmWorld, sighting: Sighting | undefined): Disks => {
     // A disk that is only in the definition of a stopped machine is in nobody's use.
     attached: diskUid !== undefined && there.has(diskSerial(diskUid)),
   }));
-  return [...listed, ...leavingDisks(world, there)];
+  // Of an entry that names another disk now, the old disk is shown until it is out.
+  return [...listed.filter(({ name }) => !leaving.some((it) => it.name === name)), ...leaving];
 };
 
 const hardwareOf = (world: VmWorld, seen: HardwareShape | undefined): VirtualMachineStatus['hardware'] => {

@@ -172,7 +172,9 @@ const pausedOf = ({ pausedBy }: VmWorld): ConditionInput =>
 
 const unplacedOf = (world: VmWorld): VirtualMachineStatus['unplaced'] => {
   const request = requestOf(world);
-  if (world.vm.status?.host !== undefined || request.kind === 'lack') return undefined;
+  // The hosts of a pool are shown to those alone who may use it.
+  const hidden = world.pool.kind === 'lack' || world.forbidden !== undefined;
+  if (hidden || world.vm.status?.host !== undefined || request.kind === 'lack') return undefined;
   const found = place(
     request.value,
     world.hosts.map(({ candidate }) => candidate),

@@ -65,6 +65,7 @@ const drive = async (
   signal: AbortSignal,
 ): Promise<Ended> => {
   const before = sightingOf(world, seen);
+  deps.ledger.noteMade(world.identity.uid);
   const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, () =>
     poolOf(deps, world).take(world.identity, step, signal),
   );
@@ -93,10 +94,11 @@ const writeIntent = async (
   const { context, allocations } = deps;
   const { uid } = world.identity;
   const request = requestOf(world);
-  if (world.resources.kind === 'lack' || request.kind === 'lack') return { kind: 'wrote' };
-  const fresh = gatherHosts(deps, world.vm).map(({ candidate }) => candidate);
   const met = sightingOf(world, seen) !== undefined;
-  const choice = met ? { kind: 'placed' as const, host } : place(request.value, fresh);
+  if (world.resources.kind === 'lack' || (request.kind === 'lack' && !met)) return { kind: 'wrote' };
+  const fresh = gatherHosts(deps, world.vm).map(({ candidate }) => candidate);
+  const choice =
+    met || request.kind === 'lack' ? { kind: 'placed' as const, host } : place(request.value, fresh);
   if (choice.kind === 'unplaced') return { kind: 'wrote' };
   const { cpus, memoryMiB } = world.resources.value;
   allocations.hold(uid, { host: choice.host, cpus, memoryMiB });
@@ -142,7 +144,12 @@ const finalize = async (
       ),
     );
   }
-  if (change === 'add') return { kind: 'wrote' };
+  if (change === 'add') {
+    const { status } = world.vm;
+    const untold = status?.host === undefined && !status?.conditions?.some(({ type }) => type === 'Placed');
+    if (untold) deps.ledger.noteFresh(world.identity.uid);
+    return { kind: 'wrote' };
+  }
   deps.ledger.forget(world.identity.uid);
   return { kind: 'gone' };
 };

@@ -55,6 +55,8 @@ export interface NicWorld {
   readonly network: string;
   readonly mac: string;
   readonly shape: Resolved<NicShape>;
+  /** Why a new card may not be this one; one that the machine has already stays. */
+  readonly reserved?: Lack | undefined;
 }
 
 export interface CdromWorld {
@@ -84,8 +86,10 @@ export interface VmWorld {
   readonly vm: VirtualMachine;
   readonly identity: VmIdentity;
   readonly pausedBy?: string | undefined;
-  /** `ok` when the pool is open and this namespace may use it (or the machine is in it already). */
+  /** `ok` when the pool is open. */
   readonly pool: Resolved<string>;
+  /** This namespace may not use the pool: a machine that is on a host of it goes on, others are not made. */
+  readonly forbidden?: Lack | undefined;
   readonly resources: Resolved<Resources>;
   readonly disks: readonly DiskWorld[];
   readonly nics: readonly NicWorld[];
@@ -96,6 +100,8 @@ export interface VmWorld {
   readonly asked?: Asked | undefined;
   /** Starts that followed a stop nobody asked for; the next one waits. */
   readonly relapses?: { readonly count: number; readonly lastMs: number } | undefined;
+  /** Our finalizer was put on it by this process and nothing was made since: no host can have it. */
+  readonly fresh?: boolean | undefined;
   readonly monotonicMs: number;
 }
 
