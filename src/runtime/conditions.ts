@@ -29,12 +29,22 @@ export const maxConditionMessage = 1_024;
  */
 export const setCondition = (
   list: readonly Condition[],
+  input: ConditionInput,
+  stamp: Stamp,
+): readonly Condition[] => {
+  const others = list.filter(({ type }) => type !== input.type);
+  return [...others, successor(findCondition(list, input.type), input, stamp)].sort(byType);
+};
+
+const byType = (a: Condition, b: Condition): number => (a.type < b.type ? -1 : 1);
+
+const successor = (
+  old: Condition | undefined,
   { type, status, reason, message }: ConditionInput,
   { generation, nowMs }: Stamp,
-): readonly Condition[] => {
-  const old = list.find((condition) => condition.type === type);
+): Condition => {
   const lastTransitionTime = old?.status === status ? old.lastTransitionTime : rfc3339(nowMs);
-  const next: Condition = {
+  return {
     type,
     status,
     reason,
@@ -42,8 +52,6 @@ export const setCondition = (
     lastTransitionTime,
     observedGeneration: Math.max(generation, old?.observedGeneration ?? 0),
   };
-  const others = list.filter((condition) => condition.type !== type);
-  return [...others, next].sort((a, b) => (a.type < b.type ? -1 : 1));
 };
 
 /** All of them at once, and none but them: a status recomputes every condition on every pass. */
@@ -52,9 +60,12 @@ export const setConditions = (
   inputs: readonly ConditionInput[],
   stamp: Stamp,
 ): readonly Condition[] => {
-  const types = new Set(inputs.map(({ type }) => type));
-  const kept = former.filter(({ type }) => types.has(type));
-  return inputs.reduce<readonly Condition[]>((list, input) => setCondition(list, input, stamp), kept);
+  const next = new Map<string, Condition>();
+  for (const input of inputs) {
+    const old = next.get(input.type) ?? findCondition(former, input.type);
+    next.set(input.type, successor(old, input, stamp));
+  }
+  return [...next.values()].sort(byType);
 };
 
 /** The list without this condition. */

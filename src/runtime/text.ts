@@ -3,7 +3,11 @@
  * direction-changing characters, nothing that looks like a credential, at most `maxBytes` of UTF-8.
  */
 export const safeText = (text: string, maxBytes: number): string =>
-  cut(mask(text).replace(unprintable, ' ').replace(/ {2,}/g, ' ').trim(), maxBytes);
+  cut((isPlain(text) ? text : mask(text).replace(unprintable, ' ')).replace(/ {2,}/g, ' ').trim(), maxBytes);
+
+// Nearly every message of ours: printable ASCII without what each of the patterns below needs (':', '=', '-----').
+const plain = /^[\x20-\x39\x3b\x3c\x3e-\x7e]*$/;
+const isPlain = (text: string): boolean => plain.test(text) && !text.includes('-----');
 
 // Cc and Cf (which holds the bidirectional controls), line and paragraph separators, lone surrogates
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu;
