@@ -5,8 +5,16 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type Lab, startLab } from './harness/lab.ts';
+import { deletion, leftovers } from './scenarios/deletion.ts';
+import { applyBox, devices } from './scenarios/devices.ts';
+import { disks } from './scenarios/disks.ts';
+import { drift } from './scenarios/drift.ts';
 import { hosts } from './scenarios/hosts.ts';
+import { networks } from './scenarios/networks.ts';
+import { power } from './scenarios/power.ts';
 import { quickstarted, quickstartFiles } from './scenarios/quickstart.ts';
+import { sweep } from './scenarios/sweep.ts';
+import { trouble } from './scenarios/trouble.ts';
 
 describe('OVCP on KVM hosts', () => {
   let started: Lab | undefined;
@@ -22,5 +30,14 @@ describe('OVCP on KVM hosts', () => {
   afterAll(async () => started?.stop());
 
   hosts(lab);
-  quickstarted(lab, quickstartFiles(readdirSync('deploy/samples/quickstart')));
+  quickstarted(lab, quickstartFiles(readdirSync('deploy/samples/quickstart')), applyBox);
+  networks(lab);
+  drift(lab);
+  devices(lab);
+  disks(lab);
+  power(lab);
+  trouble(lab);
+  sweep(lab);
+  deletion(lab);
+  leftovers(lab);
 });

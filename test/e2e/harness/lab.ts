@@ -16,7 +16,7 @@ import {
 import { logTail } from '../../../hack/lab/process.ts';
 import { askShell, type Facts, guestFacts } from './guest.ts';
 import { conditionOf, is, type Kind, type Mirror, plurals, startMirror, type Thing } from './mirror.ts';
-import { team, tenantRights } from './objects.ts';
+import { foreignXml, team, tenantRights } from './objects.ts';
 import { createPulse, type Pulse } from './pulse.ts';
 import { dumpXml, qemuPid, type Truth, truthOf, type Xml } from './truth.ts';
 import { startVirshEvents, type VirshEvents } from './virsh-events.ts';
@@ -38,6 +38,11 @@ export interface Placed {
   lifecycle(): readonly string[];
 }
 
+export interface Foreign {
+  readonly xml: string;
+  readonly pid: number | undefined;
+}
+
 interface WaitOptions {
   readonly limitMs?: number;
 }
@@ -55,6 +60,9 @@ export interface Lab {
   readonly pulse: Pulse;
   /** What was on each host before the operator came. */
   readonly before: ReadonlyMap<string, Truth>;
+  /** Somebody else's machine on node1, as it was before the operator came, and as it is. */
+  readonly foreign: Foreign;
+  foreignNow(): Promise<Foreign>;
   /** kubectl as the tenant of team-a; throws with what kubectl says. */
   kubectl(...args: string[]): Promise<string>;
   /** Applies as the tenant. */
@@ -242,6 +250,12 @@ export const startLab = async (): Promise<Lab> => {
   const pulse = createPulse(() => `operator: ${logTail(operator.logPath, 2_000)}`);
   const mirror = startMirror(plane.kubeconfig, pulse.beat);
   const events = new Map(hosts.map((host) => [host.name, startVirshEvents(host, pulse.beat)]));
+  await node1.virshFile(foreignXml('foreign'), 'define');
+  await node1.virsh('start', 'foreign');
+  const foreignNow = async (): Promise<Foreign> => ({
+    xml: await node1.virsh('dumpxml', 'foreign'),
+    pid: await qemuPid(node1, 'foreign'),
+  });
   const before = new Map<string, Truth>();
   for (const host of hosts) before.set(host.name, await truthOf(host));
   const waits = createWaits(mirror, pulse);
@@ -254,6 +268,8 @@ export const startLab = async (): Promise<Lab> => {
     mirror,
     pulse,
     before,
+    foreign: await foreignNow(),
+    foreignNow,
     until: waits.until,
     untilGone: waits.untilGone,
     untilReady: async (name, reason = 'Running', options = {}) =>

@@ -134,3 +134,10 @@ export const tenantRights = (user: string) => [
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
   },
 ];
+
+/** Somebody else's machine. */
+export const foreignXml = (name: string): string => `<domain type="qemu">
+  <name>${name}</name><memory unit="MiB">32</memory><vcpu>1</vcpu>
+  <os><type arch="x86_64" machine="q35">hvm</type></os>
+  <metadata><app:owner xmlns:app="https://example.org/app">somebody</app:owner></metadata>
+</domain>`;

@@ -1,0 +1,73 @@
+/** A sample of the crash sweep on real libvirt: killed at these moments, the operator ends where it would have ended. */
+import { describe, expect, it } from 'vitest';
+import { type Lab, team } from '../harness/lab.ts';
+import type { Thing } from '../harness/mirror.ts';
+import { domainsOf, filesOf, quick } from './trouble.ts';
+
+interface Moment {
+  readonly when: string;
+  /** True from this moment on. */
+  readonly reached: (lab: Lab, name: string) => Promise<boolean> | boolean;
+}
+
+const machineOf = (lab: Lab, name: string): Thing | undefined => lab.mirror.get('machine', name, team);
+const diskOf = (lab: Lab, name: string): Thing | undefined => lab.mirror.get('disk', `${name}.data`, team);
+
+const whileMade: readonly Moment[] = [
+  {
+    when: 'the machine has its finalizer',
+    reached: (lab, name) => machineOf(lab, name)?.metadata.finalizers !== undefined,
+  },
+  { when: 'its disk was asked for', reached: (lab, name) => diskOf(lab, name) !== undefined },
+  {
+    when: 'the volume is there',
+    reached: async (lab, name) => (await filesOf(lab, diskOf(lab, name)?.metadata.uid ?? '-')).length > 0,
+  },
+  { when: 'the domain is defined', reached: async (lab, name) => (await domainsOf(lab, name)).length > 0 },
+];
+
+const whileDeleted: readonly Moment[] = [
+  {
+    when: 'its deletion was asked for',
+    reached: (lab, name) => machineOf(lab, name)?.metadata.deletionTimestamp !== undefined,
+  },
+  { when: 'the domain is gone', reached: async (lab, name) => (await domainsOf(lab, name)).length === 0 },
+  {
+    when: 'its disk is being deleted',
+    reached: (lab, name) =>
+      diskOf(lab, name)?.metadata.deletionTimestamp !== undefined || diskOf(lab, name) === undefined,
+  },
+];
+
+const killAt = async (lab: Lab, name: string, moment: Moment): Promise<void> => {
+  await lab.pulse.until(moment.when, async () => ((await moment.reached(lab, name)) ? true : undefined));
+  await lab.killOperator();
+  await lab.startOperator();
+};
+
+export const sweep = (lab: () => Lab): void => {
+  describe('the operator killed with kill -9', () => {
+    it.each(whileMade)('once $when: one machine, one domain, one volume', async (moment) => {
+      const name = `made-${whileMade.indexOf(moment)}`;
+      await lab().apply(quick(name));
+      await killAt(lab(), name, moment);
+      const placed = await lab().untilReady(name);
+      expect(await placed.state()).toMatch(/^running/);
+      expect(await domainsOf(lab(), name)).toEqual([placed.domain]);
+      const disk = diskOf(lab(), name);
+      const volumes = (await filesOf(lab(), disk?.metadata.uid ?? '-')).filter((it) => it.endsWith('.qcow2'));
+      expect(volumes).toEqual([disk?.status.volume.name]);
+    });
+
+    it.each(whileDeleted)('once $when: nothing is left of it', async (moment) => {
+      const name = `made-${whileDeleted.indexOf(moment)}`;
+      const uid = diskOf(lab(), name)?.metadata.uid ?? '-';
+      await lab().remove('machine', name);
+      await killAt(lab(), name, moment);
+      await lab().untilGone('machine', name);
+      await lab().untilGone('disk', `${name}.data`);
+      expect(await domainsOf(lab(), name)).toEqual([]);
+      expect(await filesOf(lab(), uid)).toEqual([]);
+    });
+  });
+};

@@ -1,0 +1,161 @@
+/** Operator, API server, hosts and libvirt fail and come back: nothing is lost, nothing is made twice. */
+import { describe, expect, it } from 'vitest';
+import { operatorUser } from '../../../hack/lab/operator.ts';
+import { conditionOf, is, type Lab, team } from '../harness/lab.ts';
+import { image, machine, templated } from '../harness/objects.ts';
+import { untilStartedAgain } from './power.ts';
+
+/** Starts at once: one blank disk, nothing to boot. */
+export const quick = (name: string, spec: object = {}) =>
+  machine(name, { disks: [templated('data', { size: '8Mi' })], shutdown: { mode: 'Hard' }, ...spec });
+
+/** Files on a host that carry this uid. */
+export const filesOf = async (lab: Lab, uid: string): Promise<readonly string[]> => {
+  const found: string[] = [];
+  for (const host of [lab.node1, lab.node2]) {
+    const { stdout } = await host.exec(['ls', host.diskDir]);
+    found.push(...stdout.split('\n').filter((name) => name.includes(uid)));
+  }
+  return found;
+};
+
+/** Names of the domains on the hosts of the pool that belong to a machine of this name. */
+export const domainsOf = async (lab: Lab, name: string): Promise<readonly string[]> => {
+  const lists = await Promise.all(
+    [lab.node1, lab.node2].map((host) => host.virsh('list', '--all', '--name')),
+  );
+  return lists.flatMap((text) => text.split('\n')).filter((domain) => domain.startsWith(`${team}.${name}.`));
+};
+
+export const trouble = (lab: () => Lab): void => {
+  describe('trouble', () => {
+    it('a restart of the operator writes nothing and touches nothing on a settled fleet', async () => {
+      const { uuid, domain } = await lab().untilReady('bare');
+      const pid = await lab().placed('bare').pid();
+      await lab().stopOperator();
+      const before = (await lab().plane.audit(operatorUser)).length;
+      await lab().startOperator();
+      // Something new goes through, so that everything older has been looked at.
+      await lab().apply(quick('after-restart'));
+      await lab().untilReady('after-restart');
+      const writes = (await lab().plane.audit(operatorUser)).slice(before);
+      const ours = writes.filter((it) => it.resource !== 'leases' && !it.name.startsWith('after-restart'));
+      expect(ours.filter(({ resource }) => resource.startsWith('virtual')).map(({ name }) => name)).toEqual(
+        [],
+      );
+      expect((await lab().node1.virsh('domuuid', domain)).trim()).toBe(uuid);
+      expect(await lab().placed('bare').pid()).toBe(pid);
+    });
+
+    it('the operator killed while it makes a machine goes on where it was', async () => {
+      await lab().apply(quick('cut-short'));
+      await lab().until('machine', 'cut-short', (it) => it?.status?.host !== undefined);
+      await lab().killOperator();
+      await lab().startOperator();
+      await lab().untilReady('cut-short');
+      expect(await domainsOf(lab(), 'cut-short')).toHaveLength(1);
+      const disk = lab().mirror.get('disk', 'cut-short.data', team);
+      expect(await filesOf(lab(), disk?.metadata.uid ?? '-')).toEqual([disk?.status.volume.name]);
+    });
+
+    it('the operator killed while it imports an image imports it again, and leaves no half file', async () => {
+      const { image: guest, files } = lab();
+      const content = { path: guest.qcow2Path };
+      files.setRoute('/broken-off.qcow2', { kind: 'slow', content, chunkBytes: 256 * 1024, pauseMs: 100 });
+      await lab().apply(image('broken-off', `${files.url}/broken-off.qcow2`, `sha256:${guest.sha256.qcow2}`));
+      await lab().pulse.until('the download', () =>
+        files.requests.some(({ path }) => path === '/broken-off.qcow2') ? true : undefined,
+      );
+      await lab().until('image', 'broken-off', (it) => (it?.status?.copies?.[0]?.percent ?? 0) > 0);
+      await lab().killOperator();
+      files.setRoute('/broken-off.qcow2', { kind: 'file', content });
+      await lab().startOperator();
+      const ready = await lab().until('image', 'broken-off', (it) => is(it, 'Ready', 'True'));
+      const kept = (await filesOf(lab(), ready.metadata.uid)).filter((name) => name.endsWith('.qcow2'));
+      expect(kept).toEqual([`ovcp-image-${ready.metadata.uid}.qcow2`]);
+      await lab().remove('image', 'broken-off');
+      await lab().untilGone('image', 'broken-off');
+      expect(await filesOf(lab(), ready.metadata.uid)).toEqual([]);
+    });
+
+    it('the API server goes and comes back, and what was asked meanwhile at the hosts is healed', async () => {
+      const placed = lab().placed('bare');
+      await lab().plane.killApiServer();
+      await placed.host.virsh('destroy', placed.domain);
+      await lab().plane.startApiServer();
+      await lab().pulse.until('bare runs again', async () =>
+        (await placed.state()).startsWith('running') ? true : undefined,
+      );
+      await lab().untilReady('bare');
+      expect(lab().operatorRuns()).toBe(true);
+      await lab().patch('machine', 'after-restart', { powerState: 'PoweredOff' });
+      await lab().untilReady('after-restart', 'PoweredOff');
+    });
+
+    it('a host that cannot be reached leaves its machines unknown and running, and they are known again', async () => {
+      const placed = lab().placed('bare');
+      const pid = await placed.pid();
+      await placed.host.cut();
+      const unknown = await lab().until(
+        'machine',
+        'bare',
+        (it) => is(it, 'Ready', 'Unknown', 'HostUnreachable'),
+        {
+          limitMs: 90_000,
+        },
+      );
+      expect(unknown.status).toMatchObject({ powerState: 'Unknown', host: 'kvm.node1' });
+      const host = await lab().until('host', 'kvm.node1', (it) =>
+        is(it, 'Reachable', 'False', 'HostUnreachable'),
+      );
+      expect(conditionOf(host, 'Schedulable')?.status).toBe('False');
+      expect((await lab().node2.virsh('list', '--all', '--name')).trim()).toBe('');
+      await placed.host.heal();
+      await lab().untilReady('bare', 'Running', { limitMs: 90_000 });
+      expect(await placed.pid()).toBe(pid);
+    });
+
+    it('libvirtd is restarted: machines keep running and events are heard again', async () => {
+      const placed = lab().placed('bare');
+      const pid = await placed.pid();
+      await placed.host.restartLibvirtd();
+      await lab().until('host', 'kvm.node1', (it) => is(it, 'Reachable', 'True'));
+      expect(await placed.pid()).toBe(pid);
+      expect(await placed.state()).toMatch(/^running/);
+      await lab().untilReady('bare');
+      await placed.host.virsh('destroy', placed.domain);
+      await lab().pulse.until('bare runs again', async () =>
+        (await placed.state()).startsWith('running') ? true : undefined,
+      );
+      expect(await placed.pid()).not.toBe(pid);
+    });
+
+    it('a host loses its power: what was on it runs again when it is back', async () => {
+      const { split } = lab();
+      await lab().apply(
+        machine('powerless', { hostPoolRef: { name: 'split' }, disks: [], shutdown: { mode: 'Hard' } }),
+      );
+      const placed = await lab().untilReady('powerless');
+      await split.powerLoss();
+      await lab().until('machine', 'powerless', (it) => is(it, 'Ready', 'Unknown', 'HostUnreachable'));
+      await split.powerOn();
+      await lab().untilReady('powerless', 'Running', { limitMs: 90_000 });
+      expect(await placed.state()).toMatch(/^running/);
+      await lab().remove('machine', 'powerless');
+      await lab().untilGone('machine', 'powerless');
+    });
+
+    it('machines of a host that is closed for new ones go on, and new ones go elsewhere, with their image', async () => {
+      await lab().patch('host', 'kvm.node2', { unschedulable: false });
+      await lab().patch('host', 'kvm.node1', { unschedulable: true });
+      await lab().until('host', 'kvm.node1', (it) => is(it, 'Schedulable', 'False', 'Unschedulable'));
+      await lab().apply(quick('elsewhere'));
+      const placed = await lab().untilReady('elsewhere');
+      expect(placed.host.name).toBe('node2');
+      expect(await placed.state()).toMatch(/^running/);
+      expect(await lab().placed('bare').state()).toMatch(/^running/);
+      await untilStartedAgain(lab(), 'elsewhere', () => placed.host.virsh('destroy', placed.domain));
+      await lab().patch('host', 'kvm.node1', { unschedulable: false });
+    });
+  });
+};
