@@ -64,6 +64,8 @@ export const diskIndexes = {
     disk.spec.source.type === 'Image' ? [besides(disk, disk.spec.source.imageRef.name)] : [],
   /** UIDs of images that linked clones stand on, whether or not the image object still exists. */
   imageUid: (disk: VirtualDisk) => unique([disk.status?.image?.uid]),
+  /** UID of the machine that holds the claim, whether or not its spec still names the disk. */
+  holder: (disk: VirtualDisk) => unique([disk.status?.claim?.vmUid]),
   /** Keys of disks that this one is copied from. */
   source: (disk: VirtualDisk) =>
     disk.spec.source.type === 'Disk' ? [besides(disk, disk.spec.source.diskRef.name)] : [],

@@ -1,7 +1,8 @@
 /** Wires the pass of one disk to its queue and to everything whose change matters to it. */
+import { fitTo } from '../../api/fit.ts';
 import { API_VERSION } from '../../api/kind.ts';
 import { categoryOf } from '../../api/reasons.ts';
-import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
+import { type VirtualDiskStatus, virtualDisk } from '../../api/virtual-disk.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
 import { Fault, isFault } from '../../runtime/fault.ts';
@@ -19,6 +20,8 @@ import { see } from './see.ts';
 import { statusOf } from './status.ts';
 import { take } from './take.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
+
+const fit = fitTo(virtualDisk.status);
 
 export interface DiskController {
   readonly controller: Controller<string>;
@@ -59,6 +62,10 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
       (vm) => vm?.spec.disks.map((disk) => besides(vm, diskNameOf(vm.metadata.name, disk))) ?? [],
     );
     for (const key of new Set(names)) enqueue(key);
+    // A disk taken out of the list is let go of later than that: when the status says that it is out.
+    for (const uid of new Set([now?.metadata.uid, old?.metadata.uid])) {
+      if (uid !== undefined) wake('holder', uid);
+    }
   });
   kinds.images.store.subscribe(({ key }) => wake('image', key));
   kinds.storagePools.store.subscribe(({ key, old, new: now }) => {
@@ -158,7 +165,7 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
       take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
       statusOf: (world, seen, plan, fault, nowMs) => {
         if (seen !== undefined) sights.set(world, seen);
-        return statusOf(world, seen, plan, fault, nowMs);
+        return fit(statusOf(world, seen, plan, fault, nowMs));
       },
       current: ({ disk }) => disk.status,
       write: (world, status, signal) => write(gathering, world, sights.get(world), status, signal),
