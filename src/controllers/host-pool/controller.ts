@@ -1,6 +1,7 @@
 /** Wires the pass of one HostPool to its queue and to its hosts. */
+import { fitTo } from '../../api/fit.ts';
 import type { Host } from '../../api/host.ts';
-import type { HostPoolStatus } from '../../api/host-pool.ts';
+import { type HostPoolStatus, hostPool } from '../../api/host-pool.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import { createPass } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
@@ -12,6 +13,8 @@ import { plan } from './plan.ts';
 import { isReady, statusOf } from './status.ts';
 import { take } from './take.ts';
 import type { HostPoolStep, HostPoolWorld } from './world.ts';
+
+const fit = fitTo(hostPool.status);
 
 /** Totals are told this late, so that many hosts cost one write. */
 const totalsMs = 30_000;
@@ -52,7 +55,7 @@ export const createHostPoolController = (deps: ControllerDeps): HostPoolControll
       see: async () => undefined,
       plan,
       take: (world, _seen, step, signal) => take(context, world, step, signal),
-      statusOf: (world, _seen, _plan, fault, nowMs) => statusOf(world, fault, nowMs),
+      statusOf: (world, _seen, _plan, fault, nowMs) => fit(statusOf(world, fault, nowMs)),
       current: ({ pool }) => pool.status,
       write: ({ pool }, status, signal) => writeStatus(resource, pool, status, signal),
       observe: ({ world, before, after }) => {

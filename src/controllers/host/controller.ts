@@ -1,5 +1,6 @@
 /** Wires the pass of one Host to its queue and to everything whose change matters to it. */
-import type { Host, HostStatus } from '../../api/host.ts';
+import { fitTo } from '../../api/fit.ts';
+import { type Host, type HostStatus, host } from '../../api/host.ts';
 import { hostObjectName } from '../../api/identity.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
@@ -15,6 +16,8 @@ import { plan } from './plan.ts';
 import { statusOf } from './status.ts';
 import { take } from './take.ts';
 import { type HostSight, type HostStep, type HostWorld, isLeaving } from './world.ts';
+
+const fit = fitTo(host.status);
 
 /** What is promised on a host is told this late, so that a burst of machines costs one write. */
 const totalsMs = 30_000;
@@ -95,7 +98,7 @@ export const createHostController = (
       see,
       plan,
       take: (world, _sight, step, signal) => take(context, world, step, signal),
-      statusOf: (world, sight, _plan, fault, nowMs) => statusOf(world, sight, fault, nowMs),
+      statusOf: (world, sight, _plan, fault, nowMs) => fit(statusOf(world, sight, fault, nowMs)),
       current: ({ host }) => host.status,
       write: ({ host }, status, signal) => writeStatus(resource, host, status, signal),
       observe: ({ world, before, after }) => {

@@ -1,5 +1,6 @@
 /** Wires the pass of one StoragePool to its queue, to its hosts and to the audit. */
-import type { StoragePoolStatus } from '../../api/storage-pool.ts';
+import { fitTo } from '../../api/fit.ts';
+import { type StoragePoolStatus, storagePool } from '../../api/storage-pool.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import { createPass } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
@@ -14,6 +15,8 @@ import { see } from './see.ts';
 import { statusOf } from './status.ts';
 import { take } from './take.ts';
 import type { StoragePoolStep, StoragePoolWorld, StorageSight } from './world.ts';
+
+const fit = fitTo(storagePool.status);
 
 /** Counts and free space are told this late, so that a burst of disks costs one write. */
 const totalsMs = 30_000;
@@ -104,7 +107,7 @@ export const createStoragePoolController = (
       },
       plan,
       take: (world, sight, step, signal) => take(context, world, sight, step, signal),
-      statusOf: (world, sight, _plan, fault, nowMs) => statusOf(world, sight, fault, nowMs),
+      statusOf: (world, sight, _plan, fault, nowMs) => fit(statusOf(world, sight, fault, nowMs)),
       current: ({ pool }) => pool.status,
       write: ({ pool }, status, signal) => writeStatus(resource, pool, status, signal),
       observe: ({ world, before, after }) => {

@@ -1,8 +1,13 @@
 /** Wires the pass of one image to its queue and to everything whose change matters to it. */
+import { fitTo } from '../../api/fit.ts';
 import { API_VERSION } from '../../api/kind.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
-import type { VirtualMachineImage, VirtualMachineImageStatus } from '../../api/virtual-machine-image.ts';
+import {
+  type VirtualMachineImage,
+  type VirtualMachineImageStatus,
+  virtualMachineImage,
+} from '../../api/virtual-machine-image.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
 import type { Jobs } from '../../runtime/jobs.ts';
@@ -22,6 +27,8 @@ import { see } from './see.ts';
 import { statusOf } from './status.ts';
 import { type TakeDeps, take } from './take.ts';
 import type { ImageSight, ImageWorld } from './world.ts';
+
+const fit = fitTo(virtualMachineImage.status);
 
 export interface ImageController {
   readonly controller: Controller<string>;
@@ -146,7 +153,7 @@ export const createImageController = (deps: ControllerDeps, config: ImageConfig)
       see: (world, signal) => see(context, world, signal),
       plan: (world, seen, nowMs) => decide(world, seen, nowMs).plan,
       take: (world, seen, step, signal) => take(working, world, seen, step, signal),
-      statusOf: (world, seen, _plan, fault, nowMs) => statusOf(world, seen, fault, nowMs),
+      statusOf: (world, seen, _plan, fault, nowMs) => fit(statusOf(world, seen, fault, nowMs)),
       current: ({ image }) => image.status,
       write: (world, status, signal) => write(deps, world, status, signal),
       observe: ({ world, before, after }) => {

@@ -1,6 +1,7 @@
 /** Wires the pass of one machine to its queue and to everything whose change matters to it. */
+import { fitTo } from '../../api/fit.ts';
 import { API_VERSION } from '../../api/kind.ts';
-import type { VirtualMachineStatus } from '../../api/virtual-machine.ts';
+import { type VirtualMachineStatus, virtualMachine } from '../../api/virtual-machine.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import { createPass, type PassReport } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
@@ -16,6 +17,8 @@ import { see } from './see.ts';
 import { statusOf } from './status.ts';
 import { take } from './take.ts';
 import type { VmSight, VmWorld } from './world.ts';
+
+const fit = fitTo(virtualMachine.status);
 
 export type MachineReport = PassReport<VmWorld, VmSight, MachineStep, VirtualMachineStatus>;
 
@@ -106,7 +109,7 @@ export const createMachineController = (deps: ControllerDeps): MachineController
       see: (world, signal) => see(context, world, signal),
       plan: (world, seen) => decide(world, seen).plan,
       take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
-      statusOf,
+      statusOf: (...given) => fit(statusOf(...given)),
       current: ({ vm }) => vm.status,
       write: (world, status, signal) => writeStatus(deps, world, status, signal),
       observe: (report) => {

@@ -1,5 +1,6 @@
 /** Wires the pass of one VirtualNetwork to its queue and to the hosts of its backends. */
-import type { VirtualNetworkStatus } from '../../api/virtual-network.ts';
+import { fitTo } from '../../api/fit.ts';
+import { type VirtualNetworkStatus, virtualNetwork } from '../../api/virtual-network.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import { createPass } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
@@ -13,6 +14,8 @@ import { see } from './see.ts';
 import { statusOf } from './status.ts';
 import { take } from './take.ts';
 import type { NetworkSight, NetworkStepOfPass, NetworkWorld } from './world.ts';
+
+const fit = fitTo(virtualNetwork.status);
 
 export interface NetworkController {
   readonly controller: Controller<string>;
@@ -67,7 +70,7 @@ export const createNetworkController = (deps: ControllerDeps): NetworkController
       see: (world, signal) => see(context, world, signal),
       plan,
       take: (world, sight, step, signal) => take(context, world, sight, step, signal),
-      statusOf: (world, sight, _plan, fault, nowMs) => statusOf(world, sight, fault, nowMs),
+      statusOf: (world, sight, _plan, fault, nowMs) => fit(statusOf(world, sight, fault, nowMs)),
       current: ({ network }) => network.status,
       write: ({ network }, status, signal) => writeStatus(resource, network, status, signal),
       observe: ({ world, before, after }) => {
