@@ -25,12 +25,17 @@ const { outputs } = (
     metafile: true,
     legalComments: 'linked',
     external: natives,
-    // CommonJS packages in an ES module still ask for require.
-    banner: { js: "import { createRequire as ovcpRequire } from 'node:module'; const require = ovcpRequire(import.meta.url);" },
+    // CommonJS packages in an ES module still ask for these.
+    banner: {
+      js: [
+        "import { createRequire as ovcpRequire } from 'node:module';",
+        'const require = ovcpRequire(import.meta.url);',
+        'const __dirname = import.meta.dirname;',
+      ].join(' '),
+    },
   })
 ).metafile;
 
 for (const [name, { bytes }] of Object.entries(outputs)) {
   if (name.endsWith('.mjs')) process.stdout.write(`${name} ${Math.ceil(bytes / 1024)} KiB\n`);
 }
-
