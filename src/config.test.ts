@@ -80,7 +80,13 @@ describe('readConfig', () => {
   it('has every setting in its help', () => {
     const answer = readConfig(['--help'], {});
     if (answer.kind !== 'help') throw new Error(answer.kind);
-    for (const name of ['--cluster-id', '--lease-name', '$KUBECONFIG', '$OVCP_IMAGE_ALLOW_CIDR', 'required']) {
+    for (const name of [
+      '--cluster-id',
+      '--lease-name',
+      '$KUBECONFIG',
+      '$OVCP_IMAGE_ALLOW_CIDR',
+      'required',
+    ]) {
       expect(answer.text).toContain(name);
     }
   });
