@@ -77,7 +77,8 @@ describe('a new machine', () => {
   it('leaves a machine of the same name alone', () => {
     const namesakes = [{ host: 'node1', uuid: 'x', ownership: { kind: 'none' } }] as const;
     expect(decide(sampleWorld(), sampleSight([], { namesakes }))).toMatchObject({
-      plan: { kind: 'wait' },
+      // Nothing tells us when somebody else's machine goes.
+      plan: { kind: 'wait', afterMs: 10_000 },
       reason: 'NameTaken',
     });
   });

@@ -5,9 +5,10 @@
 
 import { FINALIZER } from '../../api/identity.ts';
 import type { Sighting } from '../../drivers/hypervisor/contract.ts';
+import { settled, step, wait } from '../decision.ts';
 import { decideDeletion } from './decide-deletion.ts';
 import { decidePresent } from './decide-present.ts';
-import { type Decision, settled, step, wait } from './decision.ts';
+import type { Decision } from './decision.ts';
 import { type Desire, desireOf } from './desire.ts';
 import { place } from './placement.ts';
 import { requestOf } from './request.ts';
@@ -27,6 +28,9 @@ export const sightingOf = (world: VmWorld, seen: VmSight): Sighting | undefined 
   return sightings.find(({ host }) => host === home) ?? sightings[0];
 };
 
+/** How soon what stands in the way is looked at again: what befalls others' machines is no change of this one. */
+const conflictAgainMs = 10_000;
+
 /** Whatever forbids to touch anything: something that is not ours stands where the machine should be. */
 const conflictOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
   const [namesake] = seen.machine.namesakes;
@@ -37,6 +41,7 @@ const conflictOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
       'trouble',
       'IdentityConflict',
       `The machine on ${where} under our UUID does not carry our tag; it is left alone.`,
+      conflictAgainMs,
     );
   }
   if (seen.machine.sightings.length > 1) {
@@ -45,6 +50,7 @@ const conflictOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
       'trouble',
       'SplitBrain',
       `The machine was found on ${hosts.join(' and ')}; nothing is done until one of them is removed.`,
+      conflictAgainMs,
     );
   }
   if (namesake === undefined || seen.machine.sightings.length > 0) return undefined;
@@ -54,11 +60,13 @@ const conflictOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
         'trouble',
         'NameTaken',
         `${where} has a machine named ${world.identity.domainName} that is not ours; it is left alone.`,
+        conflictAgainMs,
       )
     : wait(
         'trouble',
         'IdentityConflict',
         `${where} has this machine under another uid (${namesake.uuid}); import it or remove it there.`,
+        conflictAgainMs,
       );
 };
 
