@@ -69,9 +69,3 @@ export const askShell = async (
 /** What the guest sees now. */
 export const guestFacts = async (host: KvmHost, domain: string): Promise<Facts> =>
   factsOf(await askShell(host, domain, '. /etc/functions; facts'));
-
-/** Tells the guest something after which it may not be able to answer. */
-export const tellGuest = async (host: KvmHost, domain: string, command: string): Promise<void> => {
-  const terminal = (await host.virsh('ttyconsole', domain)).trim();
-  await host.exec(['tee', terminal], { stdin: `${command}\n` });
-};

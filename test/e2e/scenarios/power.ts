@@ -1,6 +1,5 @@
 /** Power: what the spec wishes, what the guest does by itself, and what happens then. On the machine `web-1`. */
 import { describe, expect, it } from 'vitest';
-import { tellGuest } from '../harness/guest.ts';
 import { conditionOf, is, type Lab, type Placed, team } from '../harness/lab.ts';
 
 const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
@@ -62,7 +61,7 @@ export const power = (lab: () => Lab): void => {
 
     it('comes back with restartPolicy Always when the guest powers itself off', async () => {
       const web = lab().placed('web-1');
-      await untilStartedAgain(lab(), 'web-1', () => tellGuest(web.host, web.domain, 'poweroff'));
+      await untilStartedAgain(lab(), 'web-1', () => web.ask('(sleep 1; poweroff) & true'));
       expect(web.lifecycle().slice(-3)).toContain('Stopped Shutdown');
     });
 
@@ -91,7 +90,7 @@ export const power = (lab: () => Lab): void => {
       );
       const web = lab().placed('web-1');
       await web.facts();
-      await tellGuest(web.host, web.domain, 'poweroff');
+      await web.ask('(sleep 1; poweroff) & true');
       await lab().untilReady('web-1', 'GuestPoweredOff');
       expect(await web.state()).toBe('shut off (shutdown)');
     });
