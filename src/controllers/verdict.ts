@@ -1,7 +1,8 @@
 /** From a decision or a fault to Ready, Reconciling and Stalled: the same words for every kind. Pure. */
-import { categoryOf, Reason } from '../api/reasons.ts';
+import { categoryOf, type Reason } from '../api/reasons.ts';
 import type { ConditionInput } from '../runtime/conditions.ts';
 import type { Fault } from '../runtime/fault.ts';
+import { reasonOfFault } from './standing.ts';
 
 /**
  * How an object fares: `ok` as wished; `progress` on its way; `trouble` tried again, or a person must look;
@@ -15,27 +16,6 @@ export interface Verdict {
   readonly reason: Reason;
   readonly message: string;
 }
-
-const reasonOfFault = (fault: Fault): Reason => {
-  if (fault.reason !== undefined && Object.hasOwn(Reason, fault.reason)) return fault.reason as Reason;
-  switch (fault.kind) {
-    case 'unreachable':
-      return 'HostUnreachable';
-    case 'busy':
-    case 'conflict':
-      return 'Updating';
-    case 'invalid':
-      return 'Invalid';
-    case 'denied':
-      return 'CredentialsRefused';
-    case 'unsupported':
-      return 'Unsupported';
-    case 'bug':
-      return 'InternalError';
-    default:
-      return fault.kind satisfies never;
-  }
-};
 
 const healthOfFault = (fault: Fault): Health => {
   if (fault.kind === 'unreachable') return 'unknown';

@@ -2,10 +2,10 @@
 import { fitTo } from '../../api/fit.ts';
 import type { Host } from '../../api/host.ts';
 import { type HostPoolStatus, hostPool } from '../../api/host-pool.ts';
-import { type Controller, createController } from '../../runtime/controller.ts';
-import { createPass } from '../../runtime/pass.ts';
+import type { Controller } from '../../runtime/controller.ts';
 import { priorities } from '../../runtime/queue.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
+import { createKindController } from '../kind-controller.ts';
 import { isNews, referenceTo, writeStatus } from '../object-writes.ts';
 import { standingEvents } from '../standing.ts';
 import { gather } from './gather.ts';
@@ -47,9 +47,16 @@ const follow = ({ context: { kinds } }: ControllerDeps, enqueue: Controller<stri
 };
 
 export const createHostPoolController = (deps: ControllerDeps): HostPoolController => {
-  const { context, events, metrics, log, random, concurrency } = deps;
+  const { context, events } = deps;
   const { resource } = context.kinds.hostPools;
-  const pass = createPass<string, HostPoolWorld, undefined, HostPoolStep, HostPoolStatus>(
+  const controller: Controller<string> = createKindController<
+    HostPoolWorld,
+    undefined,
+    HostPoolStep,
+    HostPoolStatus
+  >(
+    deps,
+    'hostpool',
     {
       gather: (key) => gather(context, key),
       see: async () => undefined,
@@ -64,20 +71,9 @@ export const createHostPoolController = (deps: ControllerDeps): HostPoolControll
         }
       },
     },
-    { clock: context.clock, effect: context.effect },
+    // Names of cluster-scoped objects have no namespace: each is a group of its own.
+    (key) => key,
   );
-  const name = 'hostpool';
-  const controller = createController<string>({
-    name,
-    concurrency,
-    reconcile: pass,
-    fairnessOf: (key) => key,
-    clock: context.clock,
-    random,
-    log,
-    metrics: metrics.controller(name, concurrency),
-  });
-  metrics.observe(name, controller);
   follow(deps, (...args) => controller.enqueue(...args));
   return { controller };
 };

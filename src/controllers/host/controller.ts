@@ -3,11 +3,11 @@ import { fitTo } from '../../api/fit.ts';
 import { type Host, type HostStatus, host } from '../../api/host.ts';
 import { hostObjectName } from '../../api/identity.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
-import { type Controller, createController } from '../../runtime/controller.ts';
+import type { Controller } from '../../runtime/controller.ts';
 import { Fault } from '../../runtime/fault.ts';
-import { createPass } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
+import { createKindController } from '../kind-controller.ts';
 import { isNews, referenceTo, writeStatus } from '../object-writes.ts';
 import { standingEvents } from '../standing.ts';
 import type { Allocations } from '../virtual-machine/allocations.ts';
@@ -90,9 +90,11 @@ export const createHostController = (
   deps: ControllerDeps,
   { allocations }: { readonly allocations: Pick<Allocations, 'usage'> },
 ): HostController => {
-  const { context, events, metrics, log, random, concurrency } = deps;
+  const { context, events } = deps;
   const { resource } = context.kinds.hosts;
-  const pass = createPass<string, HostWorld, HostSight, HostStep, HostStatus>(
+  const controller: Controller<string> = createKindController<HostWorld, HostSight, HostStep, HostStatus>(
+    deps,
+    'host',
     {
       gather: (key) => gather({ context, allocations }, key),
       see,
@@ -107,21 +109,9 @@ export const createHostController = (
         }
       },
     },
-    { clock: context.clock, effect: context.effect },
+    // Names of cluster-scoped objects have no namespace: each is a group of its own.
+    (key) => key,
   );
-  const name = 'host';
-  const controller = createController<string>({
-    name,
-    concurrency,
-    reconcile: pass,
-    // One slow host must not hold up the others of its pool; names have no slash, so say what a group is.
-    fairnessOf: (key) => key,
-    clock: context.clock,
-    random,
-    log,
-    metrics: metrics.controller(name, concurrency),
-  });
-  metrics.observe(name, controller);
   follow(deps, (...args) => controller.enqueue(...args));
   return { controller };
 };

@@ -1,11 +1,11 @@
 /** Wires the pass of one StoragePool to its queue, to its hosts and to the audit. */
 import { fitTo } from '../../api/fit.ts';
 import { type StoragePoolStatus, storagePool } from '../../api/storage-pool.ts';
-import { type Controller, createController } from '../../runtime/controller.ts';
-import { createPass } from '../../runtime/pass.ts';
+import type { Controller } from '../../runtime/controller.ts';
 import { priorities } from '../../runtime/queue.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
 import type { FleetControl } from '../fleet.ts';
+import { createKindController } from '../kind-controller.ts';
 import { isNews, referenceTo, writeStatus } from '../object-writes.ts';
 import { siteKey } from '../sites.ts';
 import { standingEvents } from '../standing.ts';
@@ -90,10 +90,17 @@ export const createStoragePoolController = (
   deps: ControllerDeps,
   fleet: Pick<FleetControl, 'subscribe' | 'onAudit'>,
 ): StoragePoolController => {
-  const { context, events, metrics, log, random, concurrency } = deps;
+  const { context, events } = deps;
   const { resource } = context.kinds.storagePools;
   const looked = new Map<string, number>();
-  const pass = createPass<string, StoragePoolWorld, StorageSight, StoragePoolStep, StoragePoolStatus>(
+  const controller: Controller<string> = createKindController<
+    StoragePoolWorld,
+    StorageSight,
+    StoragePoolStep,
+    StoragePoolStatus
+  >(
+    deps,
+    'storagepool',
     {
       gather: (key) => {
         const world = gather(context, key);
@@ -116,20 +123,9 @@ export const createStoragePoolController = (
         }
       },
     },
-    { clock: context.clock, effect: context.effect },
+    // Names of cluster-scoped objects have no namespace: each is a group of its own.
+    (key) => key,
   );
-  const name = 'storagepool';
-  const controller = createController<string>({
-    name,
-    concurrency,
-    reconcile: pass,
-    fairnessOf: (key) => key,
-    clock: context.clock,
-    random,
-    log,
-    metrics: metrics.controller(name, concurrency),
-  });
-  metrics.observe(name, controller);
   follow(deps, fleet, (...args) => controller.enqueue(...args), looked);
   return { controller };
 };

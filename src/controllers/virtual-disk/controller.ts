@@ -3,15 +3,15 @@ import { fitTo } from '../../api/fit.ts';
 import { API_VERSION } from '../../api/kind.ts';
 import { categoryOf } from '../../api/reasons.ts';
 import { type VirtualDiskStatus, virtualDisk } from '../../api/virtual-disk.ts';
-import { type Controller, createController } from '../../runtime/controller.ts';
+import type { Controller } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
 import { Fault, isFault } from '../../runtime/fault.ts';
 import { createJobs, type Jobs } from '../../runtime/jobs.ts';
-import { createPass } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
 import { besides, diskNameOf } from '../indexes.ts';
+import { createKindController } from '../kind-controller.ts';
 import { claimOf, homeOf } from './claim.ts';
 import { decide } from './decide.ts';
 import type { DiskStep } from './decision.ts';
@@ -140,8 +140,7 @@ const write = async (
 };
 
 export const createDiskController = (deps: ControllerDeps): DiskController => {
-  const { context, events, metrics, log, random, concurrency } = deps;
-  const name = 'virtualdisk';
+  const { context, events, log } = deps;
   const keysByUid = (uid: string): readonly string[] =>
     context.kinds.disks.store
       .byIndex('uid', uid)
@@ -157,50 +156,37 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
   });
   const gathering: GatherDeps = { context, jobs, granting: new Set() };
   const sights = new WeakMap<DiskWorld, DiskSight>();
-  const pass = createPass<string, DiskWorld, DiskSight, DiskStep, VirtualDiskStatus>(
-    {
-      gather: (key) => gather(gathering, key),
-      see: (world, signal) => see(context, world, signal),
-      plan: (world, seen) => decide(world, seen).plan,
-      take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
-      statusOf: (world, seen, plan, fault, nowMs) => {
-        if (seen !== undefined) sights.set(world, seen);
-        return fit(statusOf(world, seen, plan, fault, nowMs));
-      },
-      current: ({ disk }) => disk.status,
-      write: (world, status, signal) => write(gathering, world, sights.get(world), status, signal),
-      observe: ({ world, before, after }) => {
-        const was = before?.conditions?.find(({ type }) => type === 'Ready');
-        const is = after?.conditions?.find(({ type }) => type === 'Ready');
-        const { namespace, name: diskName, uid } = world.disk.metadata;
-        const regarding = { apiVersion: API_VERSION, kind: 'VirtualDisk', namespace, name: diskName, uid };
-        if (
-          is !== undefined &&
-          is.status === 'False' &&
-          is.reason !== was?.reason &&
-          troublesome(is.reason)
-        ) {
-          events.emit(regarding, {
-            type: 'Warning',
-            reason: is.reason,
-            action: 'Reconciling',
-            note: is.message,
-          });
-        }
-      },
+  const controller: Controller<string> = createKindController<
+    DiskWorld,
+    DiskSight,
+    DiskStep,
+    VirtualDiskStatus
+  >(deps, 'virtualdisk', {
+    gather: (key) => gather(gathering, key),
+    see: (world, signal) => see(context, world, signal),
+    plan: (world, seen) => decide(world, seen).plan,
+    take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
+    statusOf: (world, seen, plan, fault, nowMs) => {
+      if (seen !== undefined) sights.set(world, seen);
+      return fit(statusOf(world, seen, plan, fault, nowMs));
     },
-    { clock: context.clock, effect: context.effect },
-  );
-  const controller: Controller<string> = createController<string>({
-    name,
-    concurrency,
-    reconcile: pass,
-    clock: context.clock,
-    random,
-    log,
-    metrics: metrics.controller(name, concurrency),
+    current: ({ disk }) => disk.status,
+    write: (world, status, signal) => write(gathering, world, sights.get(world), status, signal),
+    observe: ({ world, before, after }) => {
+      const was = before?.conditions?.find(({ type }) => type === 'Ready');
+      const is = after?.conditions?.find(({ type }) => type === 'Ready');
+      const { namespace, name: diskName, uid } = world.disk.metadata;
+      const regarding = { apiVersion: API_VERSION, kind: 'VirtualDisk', namespace, name: diskName, uid };
+      if (is !== undefined && is.status === 'False' && is.reason !== was?.reason && troublesome(is.reason)) {
+        events.emit(regarding, {
+          type: 'Warning',
+          reason: is.reason,
+          action: 'Reconciling',
+          note: is.message,
+        });
+      }
+    },
   });
-  metrics.observe(name, controller);
   follow(deps, (key, priority) => controller.enqueue(key, priority));
   return { controller, jobs };
 };

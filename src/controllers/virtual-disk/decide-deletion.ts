@@ -1,6 +1,8 @@
 /** The end of a disk: only once nobody uses it, and its data only when the policy says so. Pure. */
+
+import { step, wait } from '../decision.ts';
 import { claimOf } from './claim.ts';
-import { type Decision, step, wait } from './decision.ts';
+import type { Decision } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
 /** Who still needs the disk; undefined when nobody does. */

@@ -2,9 +2,10 @@
 import { FINALIZER } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import type { VolumeSeen } from '../../drivers/hypervisor/host-storage.ts';
+import { settled, step, wait } from '../decision.ts';
 import { claimOf, homeOf } from './claim.ts';
 import { decideDeletion } from './decide-deletion.ts';
-import { type Decision, settled, step, wait } from './decision.ts';
+import type { Decision } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
 /** What the disk shall measure: an image or a source may be larger than what was asked for. */

@@ -1,7 +1,5 @@
-import type { Reason } from '../../api/reasons.ts';
 import type { StorageStep, StorageWork } from '../../drivers/hypervisor/host-storage.ts';
-import type { Plan } from '../../runtime/pass.ts';
-import type { Health } from '../verdict.ts';
+import type { Decision as GenericDecision } from '../decision.ts';
 
 /** One idempotent step of a disk's life. */
 export type DiskStep =
@@ -15,30 +13,4 @@ export type DiskStep =
   /** The last clone of an image whose object is gone takes the image's file with it. */
   | { readonly kind: 'dropImage'; readonly host: string; readonly file: string };
 
-export interface Decision {
-  readonly plan: Plan<DiskStep>;
-  readonly health: Health;
-  readonly reason: Reason;
-  readonly message: string;
-}
-
-export const step = (it: DiskStep, reason: Reason, message: string): Decision => ({
-  plan: { kind: 'step', step: it },
-  health: 'progress',
-  reason,
-  message,
-});
-
-export const wait = (health: Health, reason: Reason, message: string, afterMs?: number): Decision => ({
-  plan: afterMs === undefined ? { kind: 'wait' } : { kind: 'wait', afterMs },
-  health,
-  reason,
-  message,
-});
-
-export const settled = (health: Health, reason: Reason, message: string): Decision => ({
-  plan: { kind: 'settled' },
-  health,
-  reason,
-  message,
-});
+export type Decision = GenericDecision<DiskStep>;

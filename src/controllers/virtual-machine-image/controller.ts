@@ -8,14 +8,14 @@ import {
   type VirtualMachineImageStatus,
   virtualMachineImage,
 } from '../../api/virtual-machine-image.ts';
-import { type Controller, createController } from '../../runtime/controller.ts';
+import type { Controller } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
 import type { Jobs } from '../../runtime/jobs.ts';
-import { createPass } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
 import { besides, diskNameOf } from '../indexes.ts';
+import { createKindController } from '../kind-controller.ts';
 import { isNews } from '../object-writes.ts';
 import { standingEvents } from '../standing.ts';
 import { decide } from './decide.ts';
@@ -134,8 +134,7 @@ const write = async (
 };
 
 export const createImageController = (deps: ControllerDeps, config: ImageConfig): ImageController => {
-  const { context, events, metrics, log, random, concurrency } = deps;
-  const name = 'virtualmachineimage';
+  const { context, events, log, random } = deps;
   const imports = createImportRoom({
     perHostLimit: config.perHostLimit,
     totalLimit: config.totalLimit,
@@ -147,34 +146,26 @@ export const createImageController = (deps: ControllerDeps, config: ImageConfig)
     },
   });
   const working: TakeDeps = { context, imports, config };
-  const pass = createPass<string, ImageWorld, ImageSight, ImageStep, VirtualMachineImageStatus>(
-    {
-      gather: (key) => gather(working, key),
-      see: (world, signal) => see(context, world, signal),
-      plan: (world, seen, nowMs) => decide(world, seen, nowMs).plan,
-      take: (world, seen, step, signal) => take(working, world, seen, step, signal),
-      statusOf: (world, seen, _plan, fault, nowMs) => fit(statusOf(world, seen, fault, nowMs)),
-      current: ({ image }) => image.status,
-      write: (world, status, signal) => write(deps, world, status, signal),
-      observe: ({ world, before, after }) => {
-        if (after === undefined) return;
-        for (const happening of standingEvents(before?.conditions, after.conditions)) {
-          events.emit(referenceTo(world.image), happening);
-        }
-      },
+  const controller: Controller<string> = createKindController<
+    ImageWorld,
+    ImageSight,
+    ImageStep,
+    VirtualMachineImageStatus
+  >(deps, 'virtualmachineimage', {
+    gather: (key) => gather(working, key),
+    see: (world, signal) => see(context, world, signal),
+    plan: (world, seen, nowMs) => decide(world, seen, nowMs).plan,
+    take: (world, seen, step, signal) => take(working, world, seen, step, signal),
+    statusOf: (world, seen, _plan, fault, nowMs) => fit(statusOf(world, seen, fault, nowMs)),
+    current: ({ image }) => image.status,
+    write: (world, status, signal) => write(deps, world, status, signal),
+    observe: ({ world, before, after }) => {
+      if (after === undefined) return;
+      for (const happening of standingEvents(before?.conditions, after.conditions)) {
+        events.emit(referenceTo(world.image), happening);
+      }
     },
-    { clock: context.clock, effect: context.effect },
-  );
-  const controller: Controller<string> = createController<string>({
-    name,
-    concurrency,
-    reconcile: pass,
-    clock: context.clock,
-    random,
-    log,
-    metrics: metrics.controller(name, concurrency),
   });
-  metrics.observe(name, controller);
   const enqueue: Enqueue = (key, priority) => controller.enqueue(key, priority);
   followImages(deps, imports, enqueue);
   followUsers(deps, enqueue);

@@ -1,5 +1,6 @@
 /** The end of an image: only once nobody counts on it, and its files only where no clone stands on them. Pure. */
-import { type Decision, step, wait } from './decision.ts';
+import { step, wait } from '../decision.ts';
+import type { Decision } from './decision.ts';
 import { completeCopies, hiddenCopies, recordedCopies } from './wanted.ts';
 import type { HostWorld, ImageSight, ImageWorld } from './world.ts';
 

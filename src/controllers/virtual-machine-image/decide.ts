@@ -1,7 +1,8 @@
 /** The next step for an image, and why. Pure. */
 import { FINALIZER } from '../../api/identity.ts';
+import { settled, step, wait } from '../decision.ts';
 import { decideDeletion } from './decide-deletion.ts';
-import { type Decision, settled, step, wait } from './decision.ts';
+import type { Decision } from './decision.ts';
 import { refusalOf, verdictOfImport } from './refusal.ts';
 import { completeCopies, copyKeyOf, hiddenCopies, isComplete, wantedHosts } from './wanted.ts';
 import type { HostWorld, ImageSight, ImageWorld, ImportState } from './world.ts';

@@ -2,11 +2,12 @@
 import { fitTo } from '../../api/fit.ts';
 import { API_VERSION } from '../../api/kind.ts';
 import { type VirtualMachineStatus, virtualMachine } from '../../api/virtual-machine.ts';
-import { type Controller, createController } from '../../runtime/controller.ts';
-import { createPass, type PassReport } from '../../runtime/pass.ts';
+import type { Controller } from '../../runtime/controller.ts';
+import type { PassReport } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
+import { createKindController } from '../kind-controller.ts';
 import { type Allocations, createAllocations } from './allocations.ts';
 import { decide } from './decide.ts';
 import type { MachineStep } from './decision.ts';
@@ -100,35 +101,26 @@ const writeStatus = async (
 };
 
 export const createMachineController = (deps: ControllerDeps): MachineController => {
-  const { context, events, metrics, log, random, concurrency } = deps;
+  const { context, events } = deps;
   const allocations = createAllocations(context.kinds.machines.store);
   const gathering: GatherDeps = { context, allocations, ledger: createLedger() };
-  const pass = createPass<string, VmWorld, VmSight, MachineStep, VirtualMachineStatus>(
-    {
-      gather: (key) => gather(gathering, key),
-      see: (world, signal) => see(context, world, signal),
-      plan: (world, seen) => decide(world, seen).plan,
-      take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
-      statusOf: (...given) => fit(statusOf(...given)),
-      current: ({ vm }) => vm.status,
-      write: (world, status, signal) => writeStatus(deps, world, status, signal),
-      observe: (report) => {
-        for (const happening of eventsOf(report)) events.emit(referenceTo(report.world), happening);
-      },
+  const controller: Controller<string> = createKindController<
+    VmWorld,
+    VmSight,
+    MachineStep,
+    VirtualMachineStatus
+  >(deps, 'virtualmachine', {
+    gather: (key) => gather(gathering, key),
+    see: (world, signal) => see(context, world, signal),
+    plan: (world, seen) => decide(world, seen).plan,
+    take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
+    statusOf: (...given) => fit(statusOf(...given)),
+    current: ({ vm }) => vm.status,
+    write: (world, status, signal) => writeStatus(deps, world, status, signal),
+    observe: (report) => {
+      for (const happening of eventsOf(report)) events.emit(referenceTo(report.world), happening);
     },
-    { clock: context.clock, effect: context.effect },
-  );
-  const name = 'virtualmachine';
-  const controller = createController<string>({
-    name,
-    concurrency,
-    reconcile: pass,
-    clock: context.clock,
-    random,
-    log,
-    metrics: metrics.controller(name, concurrency),
   });
-  metrics.observe(name, controller);
   follow(deps, (key, priority) => controller.enqueue(key, priority));
   return { controller, allocations };
 };

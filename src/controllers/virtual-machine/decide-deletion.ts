@@ -1,6 +1,8 @@
 /** The end of a machine: stopped as its spec says, undefined, its seed and its own disks removed. Pure. */
+
+import { step, wait } from '../decision.ts';
 import { decideStop } from './decide-stop.ts';
-import { type Decision, step, wait } from './decision.ts';
+import type { Decision } from './decision.ts';
 import { hostNameOf, type VmSight, type VmWorld } from './world.ts';
 
 const lostHosts = (world: VmWorld, seen: VmSight): readonly string[] =>

@@ -1,8 +1,9 @@
 /** A machine that has a home: made, started, changed, restarted and healed there. Pure. */
 import { type Comparison, compare, type Delta } from '../../drivers/hypervisor/compare.ts';
 import type { Capability, OffCause, Sighting, VmRecord } from '../../drivers/hypervisor/contract.ts';
+import { settled, step, wait } from '../decision.ts';
 import { decideStop } from './decide-stop.ts';
-import { type Decision, settled, step, wait } from './decision.ts';
+import type { Decision } from './decision.ts';
 import type { Desire } from './desire.ts';
 import { relapseDelayMs } from './ledger.ts';
 import { decidePower } from './power-table.ts';

@@ -1,7 +1,8 @@
 /** How a running machine is brought down: ask, wait, pull the plug, as `shutdown` says. Pure. */
 import type { Reason } from '../../api/reasons.ts';
 import type { Sighting } from '../../drivers/hypervisor/contract.ts';
-import { type Decision, step, wait } from './decision.ts';
+import { step, wait } from '../decision.ts';
+import type { Decision } from './decision.ts';
 import type { VmWorld } from './world.ts';
 
 /** A guest that was still booting hears nothing: it is asked again. */

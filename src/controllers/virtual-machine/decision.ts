@@ -1,7 +1,5 @@
-import type { Reason } from '../../api/reasons.ts';
 import type { VmStep } from '../../drivers/hypervisor/contract.ts';
-import type { Plan } from '../../runtime/pass.ts';
-import type { Health } from '../verdict.ts';
+import type { Decision as GenericDecision } from '../decision.ts';
 
 /** One idempotent step of a machine's life. */
 export type MachineStep =
@@ -25,31 +23,4 @@ export type MachineStep =
   | { readonly kind: 'askShutdown' }
   | { readonly kind: 'drive'; readonly step: VmStep };
 
-/** The plan of the pass, and why: one reason and one sentence for a person. */
-export interface Decision {
-  readonly plan: Plan<MachineStep>;
-  readonly health: Health;
-  readonly reason: Reason;
-  readonly message: string;
-}
-
-export const step = (it: MachineStep, reason: Reason, message: string): Decision => ({
-  plan: { kind: 'step', step: it },
-  health: 'progress',
-  reason,
-  message,
-});
-
-export const wait = (health: Health, reason: Reason, message: string, afterMs?: number): Decision => ({
-  plan: afterMs === undefined ? { kind: 'wait' } : { kind: 'wait', afterMs },
-  health,
-  reason,
-  message,
-});
-
-export const settled = (health: Health, reason: Reason, message: string): Decision => ({
-  plan: { kind: 'settled' },
-  health,
-  reason,
-  message,
-});
+export type Decision = GenericDecision<MachineStep>;

@@ -1,10 +1,10 @@
 /** Wires the pass of one VirtualNetwork to its queue and to the hosts of its backends. */
 import { fitTo } from '../../api/fit.ts';
 import { type VirtualNetworkStatus, virtualNetwork } from '../../api/virtual-network.ts';
-import { type Controller, createController } from '../../runtime/controller.ts';
-import { createPass } from '../../runtime/pass.ts';
+import type { Controller } from '../../runtime/controller.ts';
 import { priorities } from '../../runtime/queue.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
+import { createKindController } from '../kind-controller.ts';
 import { isNews, referenceTo, writeStatus } from '../object-writes.ts';
 import { siteKey } from '../sites.ts';
 import { standingEvents } from '../standing.ts';
@@ -62,9 +62,16 @@ const follow = (
 };
 
 export const createNetworkController = (deps: ControllerDeps): NetworkController => {
-  const { context, events, metrics, log, random, concurrency } = deps;
+  const { context, events } = deps;
   const { resource } = context.kinds.networks;
-  const pass = createPass<string, NetworkWorld, NetworkSight, NetworkStepOfPass, VirtualNetworkStatus>(
+  const controller: Controller<string> = createKindController<
+    NetworkWorld,
+    NetworkSight,
+    NetworkStepOfPass,
+    VirtualNetworkStatus
+  >(
+    deps,
+    'virtualnetwork',
     {
       gather: (key) => gather(context, key),
       see: (world, signal) => see(context, world, signal),
@@ -79,20 +86,9 @@ export const createNetworkController = (deps: ControllerDeps): NetworkController
         }
       },
     },
-    { clock: context.clock, effect: context.effect },
+    // Names of cluster-scoped objects have no namespace: each is a group of its own.
+    (key) => key,
   );
-  const name = 'virtualnetwork';
-  const controller = createController<string>({
-    name,
-    concurrency,
-    reconcile: pass,
-    fairnessOf: (key) => key,
-    clock: context.clock,
-    random,
-    log,
-    metrics: metrics.controller(name, concurrency),
-  });
-  metrics.observe(name, controller);
   follow(deps, (...args) => controller.enqueue(...args));
   return { controller };
 };
