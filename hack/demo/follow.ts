@@ -8,7 +8,10 @@ import { columnOf, conditionOf, type Json, textAt } from './json.ts';
 export interface Follower {
   /** The newest state of an object; undefined when there is none. `namespace` is empty for cluster-scoped kinds. */
   get(kind: string, namespace: string, name: string): Json | undefined;
-  /** Waits until `look` finds something. Throws, with `what` and what is known, after `limitMs`. */
+  /**
+   * Waits until `look` finds something; it is asked at each change and every second. Throws what `look` throws, and
+   * after `limitMs` an error that says `what` and what there is.
+   */
   until<T>(what: string, look: (follower: Follower) => T | undefined, limitMs: number): Promise<T>;
   stop(): Promise<void>;
 }
@@ -112,19 +115,26 @@ export const follow = (options: FollowOptions): Follower => {
     until: <T>(what: string, look: (it: Follower) => T | undefined, limitMs: number): Promise<T> => {
       const done = Promise.withResolvers<T>();
       const check = (): void => {
-        const found = look(follower);
-        if (found !== undefined) done.resolve(found);
+        try {
+          const found = look(follower);
+          if (found !== undefined) done.resolve(found);
+        } catch (error) {
+          done.reject(error);
+        }
       };
       const abort = (): void => done.reject(options.signal.reason);
       const tooLate = (): void =>
         done.reject(new Error(`${what} was not seen within ${limitMs / 1000} s; what there is:\n${known()}`));
       const timer = setTimeout(tooLate, limitMs);
+      // What lasts too long shows by no event.
+      const again = setInterval(check, 1000);
       options.signal.addEventListener('abort', abort);
       listeners.add(check);
       if (options.signal.aborted) abort();
       else check();
       return done.promise.finally(() => {
         clearTimeout(timer);
+        clearInterval(again);
         options.signal.removeEventListener('abort', abort);
         listeners.delete(check);
       });

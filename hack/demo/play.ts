@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listen, type SerialLine, virsh } from './host-access.ts';
-import { at, hasCondition, type Json, listAt, textAt } from './json.ts';
+import { conditionOf, hasCondition, type Json, listAt, textAt } from './json.ts';
 import { fillSamples, readSamples, samplesFolder } from './quickstart.ts';
 import { hostAccessOf, type Scene } from './scene.ts';
 
@@ -29,34 +29,41 @@ const applyQuickstart = async ({ stage, voice }: Scene): Promise<void> => {
 export const domainOf = (machine: Json | undefined): string => textAt(machine, 'status', 'domainName');
 
 /** Ready, running and with an address: what a user waits for. */
-const isUp = (machine: Json | undefined): Json | undefined =>
-  machine !== undefined &&
+const isUp = (machine: Json): boolean =>
   hasCondition(machine, 'Ready') &&
   textAt(machine, 'status', 'powerState') === 'PoweredOn' &&
-  textAt(machine, 'status', 'ipAddress') !== ''
-    ? machine
-    : undefined;
+  textAt(machine, 'status', 'ipAddress') !== '';
 
-/** What cannot get better by waiting ends the wait with its own words. */
-const failOnStall = (object: Json | undefined): void => {
-  if (object === undefined || !hasCondition(object, 'Stalled')) return;
-  const ready = listAt(object, 'status', 'conditions').find((each) => each['type'] === 'Ready');
-  throw new Error(
-    `${textAt(object, 'kind')} ${textAt(object, 'metadata', 'name')}: ${textAt(ready, 'message')}`,
-  );
+/** Objects that were applied together are seen one by one, so a missing reference is believed only after a while. */
+const stallLimitMs = 15_000;
+
+/** Ends a wait that cannot get better, with the object's own words. */
+const stallGuard = (nowMs: () => number): ((object: Json | undefined) => void) => {
+  let sinceMs: number | undefined;
+  return (object) => {
+    if (object === undefined || !hasCondition(object, 'Stalled')) {
+      sinceMs = undefined;
+      return;
+    }
+    sinceMs ??= nowMs();
+    if (nowMs() - sinceMs < stallLimitMs) return;
+    const message = textAt(conditionOf(object, 'Ready'), 'message');
+    throw new Error(`${textAt(object, 'kind')} ${textAt(object, 'metadata', 'name')}: ${message}`);
+  };
 };
 
-const untilPlaced = (scene: Scene): Promise<Json> =>
-  scene.follower.until(
-    'a host and a name for the machine',
-    () => {
-      const machine = machineOf(scene);
-      failOnStall(machine);
-      const status = at(machine, 'status');
-      return textAt(status, 'host') !== '' && textAt(status, 'domainName') !== '' ? machine : undefined;
-    },
-    120_000,
-  );
+const untilMachine = (scene: Scene, what: string, accept: (machine: Json) => boolean): Promise<Json> => {
+  const guard = stallGuard(scene.nowMs);
+  const look = (): Json | undefined => {
+    const machine = machineOf(scene);
+    guard(machine);
+    return machine !== undefined && accept(machine) ? machine : undefined;
+  };
+  return scene.follower.until(what, look, 300_000);
+};
+
+const isPlaced = (machine: Json): boolean =>
+  textAt(machine, 'status', 'host') !== '' && domainOf(machine) !== '';
 
 /** Asks virsh, and compares with what the API says. */
 const askVirsh = async (scene: Scene, machine: Json): Promise<void> => {
@@ -116,22 +123,17 @@ const untilHostsReady = (scene: Scene): Promise<Json> => {
 };
 
 export const bringUpMachine = async (scene: Scene): Promise<Up> => {
-  const { stage, voice, follower, signal } = scene;
+  const { stage, voice, signal } = scene;
   await voice.step('the quickstart is applied', () => applyQuickstart(scene));
   await voice.step('the hosts are ready', () => untilHostsReady(scene));
-  const placed = await voice.step('the machine has a host', () => untilPlaced(scene));
+  const placed = await voice.step('the machine has a host', () =>
+    untilMachine(scene, 'a host for the machine', isPlaced),
+  );
   const serial = stage.guestSpeaks
     ? listen(hostAccessOf(scene, placed), domainOf(placed), signal)
     : undefined;
   const machine = await voice.step('the machine runs and has an address', () =>
-    follower.until(
-      'a running machine with an address',
-      () => {
-        failOnStall(machineOf(scene));
-        return isUp(machineOf(scene));
-      },
-      300_000,
-    ),
+    untilMachine(scene, 'a running machine with an address', isUp),
   );
   if (serial !== undefined) {
     await voice.step("the guest's own serial line", async () => {

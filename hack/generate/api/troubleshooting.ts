@@ -189,7 +189,7 @@ const introduction = [
   '',
   'To keep the operator from acting on an object while you work on it:',
   '',
-  '```sh',
+  '```sh by-hand: NAME and NAMESPACE are yours',
   'kubectl annotate ovm NAME -n NAMESPACE ovcp.dev/paused="who and why"',
   'kubectl annotate ovm NAME -n NAMESPACE ovcp.dev/paused-',
   '```',

@@ -1,0 +1,80 @@
+/**
+ * `node hack/demo/picture.ts < output > docs/images/demo.svg`: draws the output of `make demo EXIT=1` as a terminal.
+ * Lines are chosen, never changed but for being cut at the right; a row of dots stands where some were left out.
+ */
+import { readFileSync } from 'node:fs';
+
+const columns = 132;
+const cell = { width: 7.25, height: 17 };
+const padding = 16;
+
+/** What a reader follows the story by: commands, steps, the machine and its disks, what guest and virsh say. */
+const chosen: readonly RegExp[] = [
+  /^== /,
+  / is at [\d.]+, reached by /,
+  / {2}seen {3}/,
+  /\$ (kubectl (apply|get oimg|delete ovm|patch)|virsh)/,
+  / {2}VirtualMachine team-a/,
+  / {2}VirtualDisk team-a\/web-1\.root .*Attached/,
+  /\| (\+ .*(uri|url):|ovcp-guest|NAMESPACE {3}NAME {28}POWER|team-a +virtualmachine)/,
+  /\| +(vd[ab]|vnet0|Id|\d+) {2,}/,
+  / it runs again /,
+];
+
+const escape = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+const cut = (line: string): string => (line.length > columns ? `${line.slice(0, columns - 1)}…` : line);
+
+const colourOf = (line: string): string => {
+  if (line.startsWith('==')) return '#ffffff';
+  if (/ {2}seen {3}/.test(line)) return '#7ee787';
+  if (/\$ (kubectl|virsh)/.test(line)) return '#79c0ff';
+  if (/\| ovcp-guest/.test(line)) return '#ffd866';
+  return /^ +\|/.test(line) ? '#a5d6d6' : '#c9d1d9';
+};
+
+/** The chosen lines up to the summary, with dots for gaps. */
+export const chooseLines = (output: string): readonly string[] => {
+  const end = output.indexOf('\n== Seen');
+  const lines = output
+    .slice(0, end < 0 ? undefined : end)
+    .split('\n')
+    .map((line) => line.trimEnd());
+  const picked: string[] = [];
+  let gap = false;
+  for (const line of lines) {
+    if (line === '') continue;
+    if (chosen.some((pattern) => pattern.test(line))) {
+      if (gap && picked.length > 0 && !line.startsWith('==')) picked.push('           ⋮');
+      if (line.startsWith('==') && picked.length > 0) picked.push('');
+      picked.push(cut(line));
+      gap = false;
+    } else gap = true;
+  }
+  return picked;
+};
+
+/** `lines` as a picture of a terminal that was asked for `command`. */
+export const draw = (command: string, lines: readonly string[]): string => {
+  const all = [`# ${command}`, ...lines];
+  const width = Math.ceil(columns * cell.width + 2 * padding);
+  const height = (all.length + 1) * cell.height + 2 * padding;
+  const rows = all.map((line, index) => {
+    const y = padding + (index + 1.5) * cell.height;
+    return `<text x="${padding}" y="${y}" fill="${index === 0 ? '#ffffff' : colourOf(line)}">${escape(line)}</text>`;
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
+    `<rect width="${width}" height="${height}" rx="8" fill="#0d1117"/>`,
+    `<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="12" xml:space="preserve">`,
+    ...rows,
+    '</g>',
+    '</svg>',
+    '',
+  ].join('\n');
+};
+
+if (import.meta.main) {
+  process.stdout.write(draw('make demo EXIT=1', chooseLines(readFileSync(0, 'utf8'))));
+}
