@@ -7,7 +7,11 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { apiWrites } from './figures/api-writes.ts';
 import { burst } from './figures/burst.ts';
+import { destroy } from './figures/destroy.ts';
+import { heldConnection } from './figures/held-connection.ts';
 import { idle } from './figures/idle.ts';
+import { kvmCreate } from './figures/kvm-create.ts';
+import { memory } from './figures/memory.ts';
 import { restart } from './figures/restart.ts';
 import { type Figure, isMet, page, type Report, type Skipped, table } from './harness/figure.ts';
 
@@ -16,6 +20,10 @@ const rows: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   restart,
   idle,
   burst,
+  'kvm-create': kvmCreate,
+  'virsh-destroy': destroy,
+  'held-connection': heldConnection,
+  memory,
 };
 
 const machineWords = (): string => {

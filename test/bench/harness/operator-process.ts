@@ -1,7 +1,7 @@
-/** The parent's side of simulated-operator.ts. */
+/** The parent's side of operator-child.ts. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Answer, Ask, Counts, Guests, Progress, Recorded, Usage } from './operator-protocol.ts';
+import type { Answer, Ask, Counts, Driven, Guests, Progress, Recorded, Usage } from './operator-protocol.ts';
 
 export interface OperatorProcess {
   start(kubeconfig: string, flags?: readonly string[]): Promise<void>;
@@ -12,13 +12,15 @@ export interface OperatorProcess {
   counts(): Promise<Counts>;
   progress(): Promise<Progress>;
   usage(): Promise<Usage>;
+  /** Calls to libvirt that make or start machines, since the last question. */
+  driven(): Promise<readonly Driven[]>;
   guests(behaviour: Guests): Promise<void>;
   record(): Promise<void>;
   recorded(): Promise<Recorded>;
   exit(): Promise<void>;
 }
 
-const script = fileURLToPath(new URL('simulated-operator.ts', import.meta.url));
+const script = fileURLToPath(new URL('operator-child.ts', import.meta.url));
 
 /** `OVCP_BENCH_PROFILE` names a folder for CPU profiles of the operator (`node --cpu-prof`). */
 const profileFlags = (): string[] => {
@@ -64,6 +66,7 @@ export const forkOperator = (): OperatorProcess => {
     counts: async () => (await ask({ kind: 'counts' })) as Counts,
     progress: async () => (await ask({ kind: 'progress' })) as Progress,
     usage: async () => (await ask({ kind: 'usage' })) as Usage,
+    driven: async () => (await ask({ kind: 'driven' })) as readonly Driven[],
     guests: async (behaviour) => void (await ask({ kind: 'guests', ...behaviour })),
     record: async () => void (await ask({ kind: 'record', on: true })),
     recorded: async () => (await ask({ kind: 'record', on: false })) as Recorded,

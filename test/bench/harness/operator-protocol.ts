@@ -2,7 +2,7 @@
 
 export type Ask =
   | { readonly kind: 'start'; readonly kubeconfig: string; readonly flags: readonly string[] }
-  | { readonly kind: 'stop' | 'counts' | 'progress' | 'usage' | 'exit' }
+  | { readonly kind: 'stop' | 'counts' | 'progress' | 'usage' | 'driven' | 'exit' }
   | { readonly kind: 'quiet'; readonly calmMs: number }
   | ({ readonly kind: 'guests' } & Guests)
   /** Begins to note the operator's writes, or ends it and hands them out. */
@@ -51,4 +51,11 @@ export interface Recorded {
   readonly writes: readonly Write[];
   /** The most writes that were under way at one time. */
   readonly peak: number;
+}
+
+/** One call to libvirt that makes or starts a machine: libvirt's name of it, and when. */
+export interface Driven {
+  readonly call: string;
+  readonly fromMs: number;
+  readonly toMs: number;
 }

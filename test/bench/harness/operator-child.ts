@@ -1,16 +1,20 @@
 /**
- * A process of its own with the operator on a simulated world, so that neither shares its thread with the load.
- * The world outlives the operator: `stop` and `start` are a restart. Its parent asks by IPC (operator-process.ts).
+ * A process of its own with the operator, on a simulated world or on libvirt, so that it shares no thread with the
+ * load. The world outlives the operator: `stop` and `start` are a restart. Its parent asks by IPC (operator-process.ts).
  */
 import { readConfig } from '../../../src/config.ts';
+import { dialLibvirt } from '../../../src/drivers/hypervisor/libvirt/dial.ts';
+import { createLibvirtDriver } from '../../../src/drivers/hypervisor/libvirt/driver.ts';
+import type { Dial } from '../../../src/drivers/hypervisor/libvirt/remote.ts';
 import { createSimulatedDriver } from '../../../src/drivers/hypervisor/simulated/driver.ts';
 import { createWorld } from '../../../src/drivers/hypervisor/simulated/world.ts';
 import { loadAccess } from '../../../src/kube/auth.ts';
 import { createOperator, type Operator } from '../../../src/operator.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
-import { Fault } from '../../../src/runtime/fault.ts';
 import { silentLog } from '../../../src/runtime/log.ts';
-import type { Answer, Ask, Counts, Progress } from './operator-protocol.ts';
+import type { LibvirtCall } from '../../../src/wire/libvirt/connection.ts';
+import { nowMs } from './now.ts';
+import type { Answer, Ask, Counts, Driven, Progress } from './operator-protocol.ts';
 import { createRecorder } from './recorder.ts';
 
 const clock = systemClock();
@@ -42,6 +46,25 @@ const followMachines = ({ context }: Operator): void => {
   });
 };
 
+let driven: Driven[] = [];
+
+/** The calls that make and start a machine, and when they were made. */
+const notedCalls: ReadonlySet<string> = new Set(['DOMAIN_DEFINE_XML_FLAGS', 'DOMAIN_CREATE_WITH_FLAGS']);
+
+const noting =
+  (call: LibvirtCall): LibvirtCall =>
+  async (name, ...rest) => {
+    const fromMs = nowMs();
+    const answer = await call(name, ...rest);
+    if (notedCalls.has(name)) driven.push({ call: name, fromMs, toMs: nowMs() });
+    return answer;
+  };
+
+const dial: Dial = async (endpoint, signal) => {
+  const remote = await dialLibvirt(endpoint, signal);
+  return { ...remote, call: noting(remote.call) };
+};
+
 const start = async (kubeconfig: string, flags: readonly string[]): Promise<void> => {
   const answer = readConfig(['--cluster-id', 'bench', '--health-address', '127.0.0.1:0', ...flags], {});
   if (answer.kind !== 'config') throw new Error(answer.kind === 'wrong' ? answer.message : 'help');
@@ -51,7 +74,7 @@ const start = async (kubeconfig: string, flags: readonly string[]): Promise<void
     access: await loadAccess({ kind: 'kubeconfig', paths: [kubeconfig] }, clock),
     drivers: {
       simulated: async (clusterId) => driver.open({ hosts: [], clusterId }),
-      libvirt: async () => Promise.reject(new Fault('unsupported', 'No libvirt here.')),
+      libvirt: async () => createLibvirtDriver({ clock, random: Math.random, dial }).open({ endpoints: [] }),
     },
     clock,
     log: silentLog,
@@ -108,6 +131,11 @@ const perform = async (ask: Ask): Promise<unknown> => {
       return counts();
     case 'progress':
       return { ...progress } satisfies Progress;
+    case 'driven': {
+      const noted = driven;
+      driven = [];
+      return noted;
+    }
     case 'guests':
       return world.guests.setDefault({ agent: ask.agent, bootMs: ask.bootMs ?? 0 });
     case 'record':

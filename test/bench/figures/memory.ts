@@ -1,0 +1,127 @@
+/**
+ * Resident memory of the operator: the bundle as a process of its own, on a real API server. `VmRSS` of
+ * /proc/<pid>/status, the lowest of several readings a second apart, once the process has been at rest.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { repositoryRoot } from '../../../hack/lab/operator.ts';
+import { freePorts } from '../../../hack/lab/ports.ts';
+import { type Daemon, run, startDaemon, waitUntil } from '../../../hack/lab/process.ts';
+import { type Cluster, has, type Json, sleep, startCluster } from '../harness/cluster.ts';
+import { atMost, type Figure } from '../harness/figure.ts';
+import { collection, hostPath, namespaceObject, simulatedPool } from '../harness/objects.ts';
+import { createMachines } from '../harness/simulated-lab.ts';
+
+const row = 'memory';
+const hosts = 40;
+const namespace = 'many';
+const restSeconds = 20;
+
+const rssMb = async (pid: number): Promise<number> => {
+  const text = await readFile(`/proc/${pid}/status`, 'utf8');
+  return (Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024) / 1e6;
+};
+
+const atRest = async (pid: number): Promise<number> => {
+  let least = Number.POSITIVE_INFINITY;
+  for (let second = 0; second < restSeconds; second += 1) {
+    await sleep(1000);
+    least = Math.min(least, await rssMb(pid));
+  }
+  return least;
+};
+
+interface Bundle {
+  readonly daemon: Daemon;
+  readonly metrics: () => Promise<string>;
+}
+
+const startBundle = async ({ plane }: Cluster, dir: string): Promise<Bundle> => {
+  const [port = 0] = await freePorts(1);
+  const address = `127.0.0.1:${port}`;
+  const daemon = await startDaemon({
+    name: 'bundle',
+    argv: [process.execPath, join(repositoryRoot, 'dist/ovcp.mjs')],
+    cwd: repositoryRoot,
+    logPath: join(dir, 'operator.log'),
+    env: {
+      NODE_ENV: 'production',
+      HOME: dir,
+      PATH: process.env['PATH'],
+      KUBECONFIG: plane.kubeconfig,
+      OVCP_CLUSTER_ID: 'bench',
+      OVCP_HEALTH_ADDRESS: address,
+      OVCP_LOG_LEVEL: 'error',
+    },
+  });
+  const get = async (path: string): Promise<Response> => fetch(`http://${address}${path}`);
+  const ready = async (): Promise<boolean> => (await get('/readyz').catch(() => undefined))?.ok ?? false;
+  await waitUntil('the bundle', ready, { limitMs: 60_000, alive: [daemon] });
+  return { daemon, metrics: async () => (await get('/metrics')).text() };
+};
+
+const running = async (cluster: Cluster): Promise<number> => {
+  let count = 0;
+  let next: string | undefined;
+  do {
+    const answer = (await cluster.call({
+      method: 'GET',
+      path: collection('virtualmachines', namespace),
+      query: { limit: 1000, continue: next },
+      timeoutMs: 120_000,
+    })) as Json & { readonly metadata: { readonly continue?: string } };
+    count += (answer.items ?? []).filter((it) => has(it, 'Ready', 'True')).length;
+    next = answer.metadata.continue === '' ? undefined : answer.metadata.continue;
+  } while (next !== undefined);
+  return count;
+};
+
+const untilAllRun = async (cluster: Cluster, count: number): Promise<void> => {
+  let before = -1;
+  for (let stuck = 0; stuck < 12; ) {
+    const now = await running(cluster);
+    if (now >= count) return;
+    stuck = now === before ? stuck + 1 : 0;
+    before = now;
+    await sleep(5_000);
+  }
+  throw new Error(`only ${before} of ${count} machines run`);
+};
+
+export const memory = async (): Promise<readonly Figure[]> => {
+  const count = Number(process.env['MEMORY_MACHINES'] ?? 10_000);
+  await run([process.execPath, join(repositoryRoot, 'hack/build.ts')], { cwd: repositoryRoot });
+  const cluster = await startCluster(false);
+  const dir = join(cluster.plane.kubeconfig, '..');
+  let bundle: Bundle | undefined;
+  try {
+    bundle = await startBundle(cluster, dir);
+    const { daemon } = bundle;
+    await cluster.apply(simulatedPool(hosts), namespaceObject(namespace));
+    await cluster.until(hostPath(0), (it) => has(it, 'Schedulable', 'True'));
+    const idleMb = await atRest(daemon.pid);
+    await createMachines(cluster, namespace, count, 'none');
+    await untilAllRun(cluster, count);
+    const fullMb = await atRest(daemon.pid);
+    return [
+      {
+        row,
+        what: `bundle, one pool of ${hosts} simulated hosts, no machine: RSS`,
+        value: idleMb,
+        unit: 'MB',
+        gate: atMost(130),
+      },
+      {
+        row,
+        what: `what ${count} running machines add to it`,
+        value: fullMb - idleMb,
+        unit: 'MB',
+        gate: atMost(120),
+        note: `${fullMb.toFixed(0)} MB in all, the simulated hosts' own memory of ${count} machines included`,
+      },
+    ];
+  } finally {
+    await bundle?.daemon.stop(30_000);
+    await cluster.close();
+  }
+};
