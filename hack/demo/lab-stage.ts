@@ -5,11 +5,14 @@ import { ensureGuestImage } from '../lab/guest-image.ts';
 import { labDown, labUp } from '../lab/lab.ts';
 import { isRunning, readState } from '../lab/lab-state.ts';
 import { guestImagePackages, kvmHostPackages } from '../lab/packages.ts';
-import { keepLogs, type Stage, type StageOptions } from './stage.ts';
+import { keepLogs, type Stage, type StageOptions, shortPath } from './stage.ts';
 import { bringControlPlane, bringPackages } from './tools.ts';
 
 /** Where the logs of a lab go that failed. */
 export const failedLogs = (dir: string): string => `${dir}-failed`;
+
+/** A shell looks for a file without a slash on its PATH. */
+const envPath = (dir: string): string => shortPath(join(dir, 'env')).replace(/^(?!\/)/, './');
 
 /**
  * Brings everything up. Throws when a lab is up in `dir` already: it may be somebody's work. What was started is taken
@@ -48,7 +51,7 @@ export const setLabStage = async (options: StageOptions): Promise<Stage> => {
     },
     image: { url: lab.imageUrl, checksum: `sha256:${lab.image.sha256.qcow2}`, format: 'qcow2' },
     guestSpeaks: true,
-    enter: [`. ${join(dir, 'env')}`, 'alias kubectl="$KUBECTL"'],
+    enter: [`. ${envPath(dir)}`, 'alias kubectl="$KUBECTL"'],
     dir,
     down: async () => {
       if (existsSync(dir)) await labDown(dir);

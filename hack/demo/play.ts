@@ -5,6 +5,7 @@ import { listen, type SerialLine, virsh } from './host-access.ts';
 import { conditionOf, hasCondition, type Json, listAt, textAt } from './json.ts';
 import { fillSamples, readSamples, samplesFolder } from './quickstart.ts';
 import { hostAccessOf, type Scene } from './scene.ts';
+import { shortPath } from './stage.ts';
 
 export const machineNamespace = 'team-a';
 export const machineName = 'web-1';
@@ -21,7 +22,7 @@ const applyQuickstart = async ({ stage, voice }: Scene): Promise<void> => {
     voice.say(`${samplesFolder}/${file}${changes.length === 0 ? '' : ', with this changed:'}`);
     if (changes.length > 0) voice.show(changes.join('\n'));
   }
-  voice.say(`$ kubectl apply --server-side -f ${folder}`);
+  voice.say(`$ kubectl apply --server-side -f ${shortPath(folder)}`);
   voice.show(await stage.mustKubectl(['apply', '--server-side', '-f', folder]));
 };
 

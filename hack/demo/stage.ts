@@ -34,6 +34,12 @@ export interface StageOptions {
   readonly signal: AbortSignal;
 }
 
+/** A path as a person would type it here. */
+export const shortPath = (path: string): string => {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short;
+};
+
 /** Somebody said no. */
 export const declined = new Error('Nothing was changed.');
 
