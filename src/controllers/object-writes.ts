@@ -1,4 +1,4 @@
-/** The few writes that every cluster-scoped kind of the administrator needs: finalizer and status. */
+/** The few writes that every kind needs: finalizer and status. */
 import { FINALIZER } from '../api/identity.ts';
 import { API_VERSION, type ObjectMeta } from '../api/kind.ts';
 import type { Resource } from '../kube/contract.ts';
@@ -12,36 +12,42 @@ interface Ours {
   readonly metadata: ObjectMeta;
 }
 
+/** Name, and namespace where there is one. */
+const nameOf = ({ name, namespace }: ObjectMeta) => ({
+  name,
+  ...(namespace === undefined ? {} : { namespace }),
+});
+
 export const hasOurFinalizer = ({ metadata }: Ours): boolean =>
   metadata.finalizers?.includes(FINALIZER) === true;
 
-export const addFinalizer = async <T extends KubeObject>(
+const changeFinalizer = async <T extends KubeObject>(
   resource: Pick<Resource<T>, 'patchJson'>,
   { metadata }: Ours,
+  change: 'add' | 'remove',
   effect: Effect,
   signal: AbortSignal,
 ): Promise<void> => {
-  const patch = addFinalizerPatch(metadata, FINALIZER);
+  const patch = (change === 'add' ? addFinalizerPatch : removeFinalizerPatch)(metadata, FINALIZER);
   if (patch === undefined) return;
-  const { name } = metadata;
-  await effect('add finalizer', () =>
-    resource.patchJson({ name }, patch, { fieldManager: FIELD_MANAGER }, signal),
+  await effect(`${change} finalizer`, () =>
+    resource.patchJson(nameOf(metadata), patch, { fieldManager: FIELD_MANAGER }, signal),
   );
 };
 
-export const removeFinalizer = async <T extends KubeObject>(
+export const addFinalizer = <T extends KubeObject>(
   resource: Pick<Resource<T>, 'patchJson'>,
-  { metadata }: Ours,
+  object: Ours,
   effect: Effect,
   signal: AbortSignal,
-): Promise<void> => {
-  const patch = removeFinalizerPatch(metadata, FINALIZER);
-  if (patch === undefined) return;
-  const { name } = metadata;
-  await effect('remove finalizer', () =>
-    resource.patchJson({ name }, patch, { fieldManager: FIELD_MANAGER }, signal),
-  );
-};
+): Promise<void> => changeFinalizer(resource, object, 'add', effect, signal);
+
+export const removeFinalizer = <T extends KubeObject>(
+  resource: Pick<Resource<T>, 'patchJson'>,
+  object: Ours,
+  effect: Effect,
+  signal: AbortSignal,
+): Promise<void> => changeFinalizer(resource, object, 'remove', effect, signal);
 
 /** The complete status; `uid` keeps it from reaching another object of the same name. */
 export const writeStatus = async <T extends KubeObject>(
@@ -50,9 +56,9 @@ export const writeStatus = async <T extends KubeObject>(
   status: unknown,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { name, uid } = metadata;
+  const { uid } = metadata;
   await resource.applyStatus(
-    { apiVersion: API_VERSION, kind, metadata: { name, uid }, status },
+    { apiVersion: API_VERSION, kind, metadata: { ...nameOf(metadata), uid }, status },
     { fieldManager: FIELD_MANAGER, force: true },
     signal,
   );
@@ -61,7 +67,7 @@ export const writeStatus = async <T extends KubeObject>(
 export const referenceTo = ({ kind, metadata }: Ours) => ({
   apiVersion: API_VERSION,
   kind,
-  name: metadata.name,
+  ...nameOf(metadata),
   uid: metadata.uid,
 });
 

@@ -1,7 +1,6 @@
 /** Wires the pass of one disk to its queue and to everything whose change matters to it. */
 import { fitTo } from '../../api/fit.ts';
 import { API_VERSION } from '../../api/kind.ts';
-import { categoryOf } from '../../api/reasons.ts';
 import { type VirtualDiskStatus, virtualDisk } from '../../api/virtual-disk.ts';
 import type { Controller } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
@@ -12,6 +11,8 @@ import { FIELD_MANAGER } from '../context.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { createKindController } from '../kind-controller.ts';
+import { referenceTo } from '../object-writes.ts';
+import { standingEvents } from '../standing.ts';
 import { claimOf, homeOf } from './claim.ts';
 import { decide } from './decide.ts';
 import type { DiskStep } from './decision.ts';
@@ -28,9 +29,6 @@ export interface DiskController {
   /** Copies in progress; closed with the operator. */
   readonly jobs: Jobs<string, void>;
 }
-
-const troublesome = (reason: string): boolean =>
-  ['TransientError', 'InvalidConfiguration', 'UnrecoverableError'].includes(categoryOf(reason) ?? '');
 
 type Enqueue = (key: string, priority?: number) => void;
 
@@ -173,17 +171,8 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
     current: ({ disk }) => disk.status,
     write: (world, status, signal) => write(gathering, world, sights.get(world), status, signal),
     observe: ({ world, before, after }) => {
-      const was = before?.conditions?.find(({ type }) => type === 'Ready');
-      const is = after?.conditions?.find(({ type }) => type === 'Ready');
-      const { namespace, name: diskName, uid } = world.disk.metadata;
-      const regarding = { apiVersion: API_VERSION, kind: 'VirtualDisk', namespace, name: diskName, uid };
-      if (is !== undefined && is.status === 'False' && is.reason !== was?.reason && troublesome(is.reason)) {
-        events.emit(regarding, {
-          type: 'Warning',
-          reason: is.reason,
-          action: 'Reconciling',
-          note: is.message,
-        });
+      for (const happening of standingEvents(before?.conditions, after?.conditions)) {
+        if (happening.type === 'Warning') events.emit(referenceTo(world.disk), happening);
       }
     },
   });

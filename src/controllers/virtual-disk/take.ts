@@ -1,10 +1,8 @@
 /** One step of a disk's life, at the API server, on a host, or handed to the jobs room. */
-import { FINALIZER } from '../../api/identity.ts';
 import type { HostStorage, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../runtime/fault.ts';
-import { addFinalizerPatch, removeFinalizerPatch } from '../../runtime/finalizer.ts';
 import type { Taken } from '../../runtime/pass.ts';
-import { FIELD_MANAGER } from '../context.ts';
+import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
@@ -39,28 +37,10 @@ const look = async (
   return { kind: 'done', seen: { ...seen, volumes: [...others, { host, sight }] } };
 };
 
-const finalize = async (
-  deps: GatherDeps,
-  world: DiskWorld,
-  change: 'add' | 'remove',
-  signal: AbortSignal,
-): Promise<Ended> => {
-  const { metadata } = world.disk;
-  const patch = (change === 'add' ? addFinalizerPatch : removeFinalizerPatch)(metadata, FINALIZER);
-  if (patch !== undefined) {
-    const name = { namespace: metadata.namespace, name: metadata.name };
-    await deps.context.effect(`${change} finalizer`, () =>
-      deps.context.kinds.disks.resource.patchJson(name, patch, { fieldManager: FIELD_MANAGER }, signal),
-    );
-  }
-  return change === 'add' ? { kind: 'wrote' } : { kind: 'gone' };
-};
-
 /** Asked of the host itself: what a volume stands on is proved by its backing path, not by our records. */
 const dropImage = async (
   deps: GatherDeps,
   world: DiskWorld,
-  seen: DiskSight,
   step: Extract<DiskStep, { kind: 'dropImage' }>,
   signal: AbortSignal,
 ): Promise<Ended> => {
@@ -72,9 +52,8 @@ const dropImage = async (
       storage.take(place, { kind: 'delete', volume: step.file }, signal),
     );
   }
-  return finalize(deps, world, 'remove', signal).then((ended) =>
-    ended.kind === 'gone' ? ended : { kind: 'done', seen },
-  );
+  await removeFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal);
+  return { kind: 'gone' };
 };
 
 const copy = (deps: GatherDeps, world: DiskWorld, step: Extract<DiskStep, { kind: 'copy' }>): Ended => {
@@ -100,9 +79,11 @@ export const take = async (
 ): Promise<Ended> => {
   switch (step.kind) {
     case 'addFinalizer':
-      return finalize(deps, world, 'add', signal);
+      await addFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal);
+      return { kind: 'wrote' };
     case 'removeFinalizer':
-      return finalize(deps, world, 'remove', signal);
+      await removeFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal);
+      return { kind: 'gone' };
     case 'store': {
       const { storage, place } = at(deps, world, step.host);
       await deps.context.effect(`store ${step.step.kind}`, () => storage.take(place, step.step, signal));
@@ -117,7 +98,7 @@ export const take = async (
       throw state?.kind === 'failed' ? state.fault : new Fault('busy', 'The copy ended.');
     }
     case 'dropImage':
-      return dropImage(deps, world, seen, step, signal);
+      return dropImage(deps, world, step, signal);
     default:
       return step satisfies never;
   }

@@ -1,6 +1,5 @@
 /** Wires the pass of one image to its queue and to everything whose change matters to it. */
 import { fitTo } from '../../api/fit.ts';
-import { API_VERSION } from '../../api/kind.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import {
@@ -12,11 +11,10 @@ import type { Controller } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
 import type { Jobs } from '../../runtime/jobs.ts';
 import { priorities } from '../../runtime/queue.ts';
-import { FIELD_MANAGER } from '../context.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { createKindController } from '../kind-controller.ts';
-import { isNews } from '../object-writes.ts';
+import { isNews, referenceTo, writeStatus } from '../object-writes.ts';
 import { standingEvents } from '../standing.ts';
 import { decide } from './decide.ts';
 import type { ImageStep } from './decision.ts';
@@ -111,28 +109,6 @@ const followImages = ({ context, log }: ControllerDeps, imports: ImportRoom, enq
   });
 };
 
-const referenceTo = ({ metadata }: VirtualMachineImage) => ({
-  apiVersion: API_VERSION,
-  kind: 'VirtualMachineImage',
-  namespace: metadata.namespace,
-  name: metadata.name,
-  uid: metadata.uid,
-});
-
-const write = async (
-  { context }: ControllerDeps,
-  { image }: ImageWorld,
-  status: VirtualMachineImageStatus,
-  signal: AbortSignal,
-): Promise<void> => {
-  const { namespace, name, uid } = image.metadata;
-  await context.kinds.images.resource.applyStatus(
-    { apiVersion: API_VERSION, kind: 'VirtualMachineImage', metadata: { namespace, name, uid }, status },
-    { fieldManager: FIELD_MANAGER, force: true },
-    signal,
-  );
-};
-
 export const createImageController = (deps: ControllerDeps, config: ImageConfig): ImageController => {
   const { context, events, log, random } = deps;
   const imports = createImportRoom({
@@ -158,7 +134,7 @@ export const createImageController = (deps: ControllerDeps, config: ImageConfig)
     take: (world, seen, step, signal) => take(working, world, seen, step, signal),
     statusOf: (world, seen, _plan, fault, nowMs) => fit(statusOf(world, seen, fault, nowMs)),
     current: ({ image }) => image.status,
-    write: (world, status, signal) => write(deps, world, status, signal),
+    write: ({ image }, status, signal) => writeStatus(context.kinds.images.resource, image, status, signal),
     observe: ({ world, before, after }) => {
       if (after === undefined) return;
       for (const happening of standingEvents(before?.conditions, after.conditions)) {

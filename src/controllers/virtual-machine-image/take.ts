@@ -1,10 +1,8 @@
 /** One step of an image's life, at the API server, on a host, or handed to the jobs room. */
-import { FINALIZER } from '../../api/identity.ts';
 import type { HostStorage, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../runtime/fault.ts';
-import { addFinalizerPatch, removeFinalizerPatch } from '../../runtime/finalizer.ts';
 import type { Taken } from '../../runtime/pass.ts';
-import { FIELD_MANAGER } from '../context.ts';
+import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
 import type { ImageStep } from './decision.ts';
 import type { GatherDeps } from './gather.ts';
@@ -30,23 +28,6 @@ const at = ({ context }: TakeDeps, world: ImageWorld, host: string): At => {
     throw new Fault('unreachable', `${host} is not connected.`, { reason: 'HostUnreachable' });
   }
   return { storage: session.pool.hostStorage(it.id), place: world.place };
-};
-
-const finalize = async (
-  { context }: TakeDeps,
-  { image }: ImageWorld,
-  change: 'add' | 'remove',
-  signal: AbortSignal,
-): Promise<Ended> => {
-  const { metadata } = image;
-  const patch = (change === 'add' ? addFinalizerPatch : removeFinalizerPatch)(metadata, FINALIZER);
-  if (patch !== undefined) {
-    const name = { namespace: metadata.namespace, name: metadata.name };
-    await context.effect(`${change} finalizer`, () =>
-      context.kinds.images.resource.patchJson(name, patch, { fieldManager: FIELD_MANAGER }, signal),
-    );
-  }
-  return change === 'add' ? { kind: 'wrote' } : { kind: 'gone' };
 };
 
 const begin = (deps: TakeDeps, world: ImageWorld, hosts: readonly string[]): Ended => {
@@ -106,9 +87,11 @@ export const take = async (
 ): Promise<Ended> => {
   switch (step.kind) {
     case 'addFinalizer':
-      return finalize(deps, world, 'add', signal);
+      await addFinalizer(deps.context.kinds.images.resource, world.image, deps.context.effect, signal);
+      return { kind: 'wrote' };
     case 'removeFinalizer':
-      return finalize(deps, world, 'remove', signal);
+      await removeFinalizer(deps.context.kinds.images.resource, world.image, deps.context.effect, signal);
+      return { kind: 'gone' };
     case 'import':
       return begin(deps, world, step.hosts);
     case 'cancelImports':

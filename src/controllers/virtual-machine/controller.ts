@@ -1,13 +1,15 @@
 /** Wires the pass of one machine to its queue and to everything whose change matters to it. */
+
 import { fitTo } from '../../api/fit.ts';
-import { API_VERSION } from '../../api/kind.ts';
+import type { Host } from '../../api/host.ts';
 import { type VirtualMachineStatus, virtualMachine } from '../../api/virtual-machine.ts';
 import type { Controller } from '../../runtime/controller.ts';
+import { statusEqual } from '../../runtime/equal.ts';
 import type { PassReport } from '../../runtime/pass.ts';
 import { priorities } from '../../runtime/queue.ts';
-import { FIELD_MANAGER } from '../context.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
 import { createKindController } from '../kind-controller.ts';
+import { referenceTo, writeStatus } from '../object-writes.ts';
 import { type Allocations, createAllocations } from './allocations.ts';
 import { decide } from './decide.ts';
 import type { MachineStep } from './decision.ts';
@@ -27,6 +29,25 @@ export interface MachineController {
   readonly controller: Controller<string>;
   readonly allocations: Allocations;
 }
+
+/** What of a host decides over machines. */
+const placementView = (host: Host | undefined): unknown =>
+  host && [
+    host.spec,
+    host.metadata.deletionTimestamp,
+    host.status?.conditions?.find(({ type }) => type === 'Schedulable')?.status,
+  ];
+
+/** Readiness per host, and the spec: free space and counts change all the time. */
+const readinessView = (
+  object:
+    | {
+        readonly metadata: { readonly generation: number; readonly deletionTimestamp?: string };
+        readonly status?: { readonly hosts?: readonly { readonly name: string; readonly ready: boolean }[] };
+      }
+    | undefined,
+): unknown =>
+  object && [object.metadata.generation, object.status?.hosts?.map((host) => [host.name, host.ready])];
 
 /** Machines whose lot depends on another object are looked at when it changes. */
 const follow = ({ context }: ControllerDeps, enqueue: (key: string, priority?: number) => void): void => {
@@ -51,13 +72,20 @@ const follow = ({ context }: ControllerDeps, enqueue: (key: string, priority?: n
   });
   kinds.disks.store.subscribe(({ key }) => wake('disk', key));
   kinds.images.store.subscribe(({ key }) => wake('image', key));
-  kinds.storagePools.store.subscribe(({ key }) => wake('storagePool', key));
-  kinds.networks.store.subscribe(({ key }) => wake('network', key));
+  kinds.storagePools.store.subscribe(({ key, old, new: now }) => {
+    if (!statusEqual(readinessView(old), readinessView(now))) wake('storagePool', key);
+  });
+  kinds.networks.store.subscribe(({ key, old, new: now }) => {
+    if (!statusEqual(readinessView(old), readinessView(now))) wake('network', key);
+  });
   kinds.sizes.store.subscribe(({ key }) => wake('size', key));
-  kinds.hostPools.store.subscribe(({ key }) => wake('hostPool', key));
+  kinds.hostPools.store.subscribe(({ key, old, new: now }) => {
+    if (old?.metadata.generation !== now?.metadata.generation) wake('hostPool', key);
+  });
   kinds.hosts.store.subscribe(({ old, new: now }) => {
+    // Totals and versions change all the time; machines care who may take them and who is gone for good.
     const pool = (now ?? old)?.spec.hostPoolRef.name;
-    if (pool !== undefined) wake('hostPool', pool);
+    if (pool !== undefined && !statusEqual(placementView(old), placementView(now))) wake('hostPool', pool);
   });
   context.fleet.subscribe((pool, change) => {
     switch (change.kind) {
@@ -78,28 +106,6 @@ const follow = ({ context }: ControllerDeps, enqueue: (key: string, priority?: n
   });
 };
 
-const referenceTo = ({ vm }: VmWorld) => ({
-  apiVersion: API_VERSION,
-  kind: 'VirtualMachine',
-  name: vm.metadata.name,
-  namespace: vm.metadata.namespace,
-  uid: vm.metadata.uid,
-});
-
-const writeStatus = async (
-  deps: ControllerDeps,
-  { vm }: VmWorld,
-  status: VirtualMachineStatus,
-  signal: AbortSignal,
-): Promise<void> => {
-  const { namespace, name, uid } = vm.metadata;
-  await deps.context.kinds.machines.resource.applyStatus(
-    { apiVersion: API_VERSION, kind: 'VirtualMachine', metadata: { namespace, name, uid }, status },
-    { fieldManager: FIELD_MANAGER, force: true },
-    signal,
-  );
-};
-
 export const createMachineController = (deps: ControllerDeps): MachineController => {
   const { context, events } = deps;
   const allocations = createAllocations(context.kinds.machines.store);
@@ -116,9 +122,9 @@ export const createMachineController = (deps: ControllerDeps): MachineController
     take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
     statusOf: (...given) => fit(statusOf(...given)),
     current: ({ vm }) => vm.status,
-    write: (world, status, signal) => writeStatus(deps, world, status, signal),
+    write: ({ vm }, status, signal) => writeStatus(context.kinds.machines.resource, vm, status, signal),
     observe: (report) => {
-      for (const happening of eventsOf(report)) events.emit(referenceTo(report.world), happening);
+      for (const happening of eventsOf(report)) events.emit(referenceTo(report.world.vm), happening);
     },
   });
   follow(deps, (key, priority) => controller.enqueue(key, priority));

@@ -13,9 +13,9 @@ import type {
 } from '../../drivers/hypervisor/contract.ts';
 import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../runtime/fault.ts';
-import { addFinalizerPatch, removeFinalizerPatch } from '../../runtime/finalizer.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { FIELD_MANAGER } from '../context.ts';
+import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { sightingOf } from './decide.ts';
 import { isRelapse, recordOf } from './decide-present.ts';
 import type { MachineStep } from './decision.ts';
@@ -125,33 +125,6 @@ const writeIntent = async (
     throw error;
   }
   return { kind: 'wrote' };
-};
-
-const finalize = async (
-  deps: GatherDeps,
-  world: VmWorld,
-  change: 'add' | 'remove',
-  signal: AbortSignal,
-): Promise<Ended> => {
-  const patch = (change === 'add' ? addFinalizerPatch : removeFinalizerPatch)(world.vm.metadata, FINALIZER);
-  if (patch !== undefined) {
-    await deps.context.effect(`${change} finalizer`, () =>
-      deps.context.kinds.machines.resource.patchJson(
-        nameOf(world),
-        patch,
-        { fieldManager: FIELD_MANAGER },
-        signal,
-      ),
-    );
-  }
-  if (change === 'add') {
-    const { status } = world.vm;
-    const untold = status?.host === undefined && !status?.conditions?.some(({ type }) => type === 'Placed');
-    if (untold) deps.ledger.noteFresh(world.identity.uid);
-    return { kind: 'wrote' };
-  }
-  deps.ledger.forget(world.identity.uid);
-  return { kind: 'gone' };
 };
 
 const diskSpecOf = (vm: VirtualMachine, name: string): VirtualDiskSpec => {
@@ -283,9 +256,12 @@ export const take = async (
 ): Promise<Ended> => {
   switch (step.kind) {
     case 'addFinalizer':
-      return finalize(deps, world, 'add', signal);
+      await addFinalizer(deps.context.kinds.machines.resource, world.vm, deps.context.effect, signal);
+      return { kind: 'wrote' };
     case 'removeFinalizer':
-      return finalize(deps, world, 'remove', signal);
+      await removeFinalizer(deps.context.kinds.machines.resource, world.vm, deps.context.effect, signal);
+      deps.ledger.forget(world.identity.uid);
+      return { kind: 'gone' };
     case 'place':
       return writeIntent(deps, world, seen, step.host, signal);
     case 'createDisk':
