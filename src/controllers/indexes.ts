@@ -34,6 +34,8 @@ export const machineIndexes = (clusterId: string) => ({
   namespace: (vm: VirtualMachine) => [vm.metadata.namespace],
   hostPool: (vm: VirtualMachine) => [vm.spec.hostPoolRef.name],
   host: (vm: VirtualMachine) => unique([vm.status?.host]),
+  /** Pools that a machine without a host waits for. */
+  unplaced: (vm: VirtualMachine) => (vm.status?.host === undefined ? [vm.spec.hostPoolRef.name] : []),
   size: (vm: VirtualMachine) => unique([vm.spec.sizeRef?.name]),
   /** Keys of disks. */
   disk: (vm: VirtualMachine) => vm.spec.disks.map((disk) => besides(vm, diskNameOf(vm.metadata.name, disk))),

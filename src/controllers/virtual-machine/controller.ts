@@ -57,6 +57,8 @@ const follow = ({ context }: ControllerDeps, enqueue: (key: string, priority?: n
     for (const vm of machines.byIndex(index, value)) enqueue(`${vm.metadata.namespace}/${vm.metadata.name}`);
   };
   machines.subscribe(({ key, old, new: now }) => {
+    // What it was promised is free for those that wait for room.
+    if (now === undefined && old?.status?.host !== undefined) wake('unplaced', old.spec.hostPoolRef.name);
     if (now === undefined) return;
     // Our own status writes change neither generation nor metadata that matters: nothing new to do.
     const same =

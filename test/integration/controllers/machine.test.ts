@@ -77,4 +77,15 @@ describe('a machine on a simulated host', () => {
     const vm = await lab.until(kind, 'huge', (it) => has(it, 'Ready', 'False', 'NoHostFits'), inDefault);
     expect(vm?.status?.['unplaced']).toHaveLength(2);
   });
+
+  it('is placed as soon as another goes and leaves room', async () => {
+    await lab.apply(simulatedPool('small', ['b1']));
+    await lab.until('host.ovcp.dev', 'small.b1', (it) => has(it, 'Schedulable', 'True'));
+    await lab.apply(machine('first', 'small', { memory: '12Gi' }));
+    await runs('first');
+    await lab.apply(machine('second', 'small', { memory: '12Gi' }));
+    await lab.until(kind, 'second', (it) => has(it, 'Ready', 'False', 'NoHostFits'), inDefault);
+    await lab.plane.mustKubectl(['delete', kind, 'first', '-n', 'default', '--timeout=60s']);
+    await runs('second');
+  });
 });
