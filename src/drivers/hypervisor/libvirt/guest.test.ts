@@ -7,7 +7,7 @@ const never = new AbortController().signal;
 const without: GuestSeen = { agent: 'Disconnected', addresses: [] };
 const withAddress: GuestSeen = { agent: 'Disconnected', addresses: [{ mac: 'm', ips: ['10.0.0.1'] }] };
 
-const setUp = (answer: () => GuestSeen | undefined | Promise<GuestSeen>) => {
+const setUp = (answer: () => GuestSeen | undefined | Promise<GuestSeen>, cards = 1) => {
   const clock = createTestClock();
   const changed: string[] = [];
   let asked = 0;
@@ -15,7 +15,8 @@ const setUp = (answer: () => GuestSeen | undefined | Promise<GuestSeen>) => {
     clock,
     ask: async () => {
       asked += 1;
-      return answer();
+      const seen = await answer();
+      return seen === undefined ? undefined : { seen, cards };
     },
     onChange: (uuid) => changed.push(uuid),
   });
@@ -48,6 +49,21 @@ describe('createGuestWatch', () => {
     await clock.advance(5_000);
     expect(changed).toEqual(['1']);
     expect(watch.known('1')).toEqual(withAddress);
+    const before = asked();
+    await clock.advance(60 * 60_000);
+    expect(asked()).toBe(before);
+    watch.close();
+  });
+
+  it('goes on asking until each plugged card has an address', async () => {
+    let said = withAddress;
+    const { clock, changed, watch, asked } = setUp(() => said, 2);
+    await watch.first('1', never);
+    await clock.advance(3_000);
+    expect(asked()).toBeGreaterThan(1);
+    said = { ...withAddress, addresses: [...withAddress.addresses, { mac: 'n', ips: ['10.0.1.1'] }] };
+    await clock.advance(5_000);
+    expect(changed).toEqual(['1']);
     const before = asked();
     await clock.advance(60 * 60_000);
     expect(asked()).toBe(before);

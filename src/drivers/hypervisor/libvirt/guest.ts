@@ -1,6 +1,6 @@
 /**
  * What the guests of one host say of themselves, kept until something hints that it changed. While a running guest
- * has no address yet it is asked again with growing pauses from one timer per host; a settled fleet costs nothing.
+ * lacks the address of a card it is asked again with growing pauses from one timer per host; a settled fleet costs nothing.
  */
 import type { Clock } from '../../../runtime/clock.ts';
 import type { GuestSeen } from '../contract.ts';
@@ -24,10 +24,16 @@ interface Watched {
   dueMs: number | undefined;
 }
 
+export interface GuestAnswer {
+  readonly seen: GuestSeen;
+  /** How many cards have their cable plugged in: as many addresses are waited for. */
+  readonly cards: number;
+}
+
 export interface GuestWatchOptions {
   readonly clock: Clock;
   /** What the guest says now; undefined when the machine does not run. */
-  readonly ask: (uuid: string, signal: AbortSignal) => Promise<GuestSeen | undefined>;
+  readonly ask: (uuid: string, signal: AbortSignal) => Promise<GuestAnswer | undefined>;
   readonly onChange: (uuid: string) => void;
 }
 
@@ -69,9 +75,9 @@ const createLimit = (limit: number) => {
   };
 };
 
-/** When a guest that has no address yet is asked again; undefined: no more. */
-const nextPauseMs = (seen: GuestSeen, tries: number): number | undefined =>
-  seen.addresses.length > 0 || tries >= MAX_TRIES
+/** When a guest that lacks an address on some card is asked again; undefined: no more. */
+const nextPauseMs = ({ seen, cards }: GuestAnswer, tries: number): number | undefined =>
+  seen.addresses.length >= cards || tries >= MAX_TRIES
     ? undefined
     : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * PAUSE_GROWTH ** tries);
 
@@ -100,13 +106,14 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
       schedule();
     });
   };
-  const settle = (uuid: string, watched: Watched, seen: GuestSeen | undefined): void => {
+  const settle = (uuid: string, watched: Watched, answer: GuestAnswer | undefined): void => {
     if (guests.get(uuid) !== watched) return;
-    if (seen === undefined) {
+    if (answer === undefined) {
       guests.delete(uuid);
       return;
     }
-    const pauseMs = nextPauseMs(seen, watched.tries);
+    const { seen } = answer;
+    const pauseMs = nextPauseMs(answer, watched.tries);
     watched.tries += 1;
     watched.dueMs = pauseMs === undefined ? undefined : clock.monotonicMs() + pauseMs;
     const changed = watched.seen !== undefined && !same(watched.seen, seen);

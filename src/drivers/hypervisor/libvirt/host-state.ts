@@ -118,8 +118,11 @@ const createGuests = (
       const read = remote === undefined ? undefined : await readDomain(remote, uuid, signal);
       if (remote === undefined || read?.running === undefined) return undefined;
       // The test driver has no guests, and falls over a card whose network has no addresses.
-      if (profile()?.setup.domainType === 'test') return { agent: 'Disconnected', addresses: [] };
-      return askGuest(remote, uuid, read.running, signal);
+      if (profile()?.setup.domainType === 'test') {
+        return { seen: { agent: 'Disconnected', addresses: [] }, cards: 0 };
+      }
+      const cards = read.running.shape.nics.filter(({ link }) => link === 'Up').length;
+      return { seen: await askGuest(remote, uuid, read.running, signal), cards };
     },
   });
 
