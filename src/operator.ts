@@ -168,7 +168,16 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const { kinds, sources } = createStores({ transport, clusterId, clock, random, log });
   observeStores(metrics, kinds);
   const secrets = createSecrets(transport);
-  const fleet = createFleet({ kinds, secrets, namespace, clusterId, drivers: options.drivers, clock, log });
+  const fleet = createFleet({
+    kinds,
+    secrets,
+    namespace,
+    clusterId,
+    drivers: options.drivers,
+    metrics,
+    clock,
+    log,
+  });
   const events = createOperatorEvents(options, transport);
   const context: ControllerContext = {
     clusterId,

@@ -6,8 +6,10 @@ import { readSecret, type Secret } from '../kube/core-kinds.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isFault } from '../runtime/fault.ts';
 import type { Log } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
 import type { Fleet, Kinds } from './context.ts';
 import { credentialsOf, type KnownHost, leavingHosts, listedHosts } from './fleet-endpoints.ts';
+import { measurePool } from './fleet-metrics.ts';
 import { type FleetSession, openSession, type SecretSight } from './fleet-session.ts';
 import { readSurvey } from './fleet-survey.ts';
 
@@ -22,6 +24,7 @@ export interface FleetOptions {
   readonly namespace: string;
   readonly clusterId: string;
   readonly drivers: FleetDrivers;
+  readonly metrics: Pick<Metrics, 'driverCall'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -77,7 +80,7 @@ interface Entry {
 }
 
 export const createFleet = (options: FleetOptions): FleetControl => {
-  const { kinds, clusterId, drivers, clock, log } = options;
+  const { kinds, clusterId, drivers, metrics, clock, log } = options;
   const entries = new Map<string, Entry>();
   const changes = createListeners<[string, Change]>(log);
   const audits = createListeners<[string]>(log);
@@ -112,7 +115,8 @@ export const createFleet = (options: FleetOptions): FleetControl => {
   };
 
   const load = async (name: string, pool: HostPool, entry: Entry): Promise<void> => {
-    const opened = await drivers[pool.spec.driver](clusterId);
+    const { driver } = pool.spec;
+    const opened = measurePool(await drivers[driver](clusterId), driver, metrics, clock);
     if (entry.gone) {
       await opened.close();
       return;

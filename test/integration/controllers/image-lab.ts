@@ -66,7 +66,17 @@ const startController = async (lab: Lab, config: Partial<ImageConfig>): Promise<
     simulated: async () => driver.open({ hosts: [], clusterId }),
     libvirt: async () => Promise.reject(new Error('no libvirt here')),
   };
-  const fleet = createFleet({ kinds, secrets, namespace: 'ovcp-system', clusterId, drivers, clock, log });
+  const metrics = createMetrics({ processMetrics: false });
+  const fleet = createFleet({
+    kinds,
+    secrets,
+    namespace: 'ovcp-system',
+    clusterId,
+    drivers,
+    metrics,
+    clock,
+    log,
+  });
   const context: ControllerContext = {
     clusterId,
     kinds,
@@ -84,7 +94,7 @@ const startController = async (lab: Lab, config: Partial<ImageConfig>): Promise<
   const deps = {
     context,
     events,
-    metrics: createMetrics({ processMetrics: false }),
+    metrics,
     log,
     random,
     concurrency: 4,

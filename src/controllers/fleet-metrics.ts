@@ -1,0 +1,52 @@
+/** A pool whose calls are timed: `driver_call_seconds` by driver, step and outcome. */
+import type { HypervisorPool } from '../drivers/hypervisor/contract.ts';
+import type { HostNetworks } from '../drivers/hypervisor/host-networks.ts';
+import type { HostStorage } from '../drivers/hypervisor/host-storage.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { toFault } from '../runtime/fault.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+
+type Timed = <T>(step: string, call: () => Promise<T>) => Promise<T>;
+
+const timedStorage = (storage: HostStorage, timed: Timed): HostStorage => ({
+  seePlace: (...given) => timed('storage.seePlace', () => storage.seePlace(...given)),
+  see: (...given) => timed('storage.see', () => storage.see(...given)),
+  list: (...given) => timed('storage.list', () => storage.list(...given)),
+  take: (place, step, signal) => timed(`storage.${step.kind}`, () => storage.take(place, step, signal)),
+  work: (place, work, progress, signal) =>
+    timed(`storage.${work.kind}`, () => storage.work(place, work, progress, signal)),
+});
+
+const timedNetworks = (networks: HostNetworks, timed: Timed): HostNetworks => ({
+  see: (...given) => timed('network.see', () => networks.see(...given)),
+  take: (network, step, signal) => timed(`network.${step.kind}`, () => networks.take(network, step, signal)),
+});
+
+export const measurePool = (
+  pool: HypervisorPool,
+  driver: string,
+  { driverCall }: Pick<Metrics, 'driverCall'>,
+  clock: Pick<Clock, 'monotonicMs'>,
+): HypervisorPool => {
+  const timed: Timed = async (step, call) => {
+    const startedMs = clock.monotonicMs();
+    const took = (): number => clock.monotonicMs() - startedMs;
+    try {
+      const result = await call();
+      driverCall(driver, step, 'ok', took());
+      return result;
+    } catch (error) {
+      driverCall(driver, step, toFault(error).kind, took());
+      throw error;
+    }
+  };
+  return {
+    ...pool,
+    survey: (signal) => timed('survey', () => pool.survey(signal)),
+    see: (...given) => timed('see', () => pool.see(...given)),
+    take: (vm, step, signal) => timed(step.kind, () => pool.take(vm, step, signal)),
+    claim: (...given) => timed('claim', () => pool.claim(...given)),
+    hostStorage: (host) => timedStorage(pool.hostStorage(host), timed),
+    hostNetworks: (host) => timedNetworks(pool.hostNetworks(host), timed),
+  };
+};
