@@ -161,6 +161,7 @@ const decideRunning = (world: VmWorld, seen: VmSight, desire: Desire, sighting: 
     redefine(world, desire, sighting, comparison) ??
     sweep(seen, sighting) ??
     decideLacks(desire) ??
+    decideUnclaimed(desire) ??
     settled('ok', 'Running', `The machine runs on ${hostNameOf(world, sighting.host)}.`)
   );
 };
@@ -275,17 +276,17 @@ const decideRelapse = (world: VmWorld, record: VmRecord, cause: OffCause): Decis
       );
 };
 
-const decideStart = (world: VmWorld, desire: Desire, sighting: Sighting): Decision => {
-  const [disk] = desire.unclaimed;
-  if (disk !== undefined) {
-    return wait('progress', 'WaitingForDisk', `Disk ${disk} is not free for this machine yet.`);
-  }
-  return step(
+/** A disk that is not this machine's yet is given to it by the disk's controller, which is an event. */
+const decideUnclaimed = ({ unclaimed: [disk] }: Desire): Decision | undefined =>
+  disk && wait(disk.reason === 'DiskInUse' ? 'trouble' : 'progress', disk.reason, disk.message);
+
+const decideStart = (world: VmWorld, desire: Desire, sighting: Sighting): Decision =>
+  decideUnclaimed(desire) ??
+  step(
     { kind: 'drive', step: { kind: 'start', host: sighting.host } },
     'Starting',
     `The machine is being started on ${hostNameOf(world, sighting.host)}.`,
   );
-};
 
 export const decidePresent = (world: VmWorld, seen: VmSight, desire: Desire): Decision => {
   const home = hostIdOf(world, world.vm.status?.host);

@@ -133,6 +133,15 @@ describe('a machine that shall run', () => {
       sampleSight([sampleSighting(world, { kind: 'running' }, { running: bare, next: bare })]);
     expect(driven(decide(claimed, seen(claimed)))?.kind).toBe('attachDisk');
     expect(driven(decide(withDisk(false), seen(claimed)))).toBeUndefined();
+    const disks = withDisk(false).disks.map((disk) =>
+      disk.state.kind === 'ready' ? { ...disk, state: { ...disk.state, heldBy: 'other' } } : disk,
+    );
+    expect(decide(withDisk(false, { disks }), seen(claimed))).toMatchObject({
+      plan: { kind: 'wait' },
+      health: 'trouble',
+      reason: 'DiskInUse',
+      message: 'Disk web-1.root is used by machine other.',
+    });
   });
 
   it('keeps a disk whose object cannot be resolved now', () => {

@@ -25,7 +25,7 @@ export interface Desire {
   /** Every disk, drive, card and the seed is there: it may be defined. */
   readonly complete: boolean;
   /** Disks that this machine may not use yet; it must not be started, nor get them attached. */
-  readonly unclaimed: readonly string[];
+  readonly unclaimed: readonly Lack[];
 }
 
 const seenShape = (sighting: Sighting | undefined): VmShape | undefined =>
@@ -127,6 +127,21 @@ const autostartOf = ({ vm, disks }: VmWorld): boolean =>
   disks.length > 0 &&
   disks.every(({ hostLocal }) => hostLocal);
 
+const unclaimedOf = ({ disks }: VmWorld): readonly Lack[] =>
+  disks.flatMap(({ diskName, state }): readonly Lack[] => {
+    if (state.kind !== 'ready' || state.claimed) return [];
+    const condition = 'StorageReady';
+    return state.heldBy === undefined
+      ? [
+          {
+            condition,
+            reason: 'WaitingForDisk',
+            message: `Disk ${diskName} is not free for this machine yet.`,
+          },
+        ]
+      : [{ condition, reason: 'DiskInUse', message: `Disk ${diskName} is used by machine ${state.heldBy}.` }];
+  });
+
 /** `resources` must have been resolved. */
 export const desireOf = (
   world: VmWorld,
@@ -150,8 +165,6 @@ export const desireOf = (
     shape,
     lacks,
     complete: lacks.length === 0 && !toCreate,
-    unclaimed: world.disks.flatMap(({ name, state }) =>
-      state.kind === 'ready' && !state.claimed ? [name] : [],
-    ),
+    unclaimed: unclaimedOf(world),
   };
 };

@@ -117,9 +117,14 @@ const presentState = (
   // Without what it stands on a linked disk would be read as if its image were empty.
   if (isLinked(object) && imageUid === undefined)
     return lacking('WaitingForDisk', `The image that disk ${name} stands on is not known yet.`);
-  const claimed =
-    object.status.claim?.vmUid === vm.metadata.uid && !context.releasing.has(object.metadata.uid);
-  return { kind: 'ready', shape: shapeOf(context, vm, disk, object, pool, imageUid), claimed };
+  const { claim } = object.status;
+  const ours = claim?.vmUid === vm.metadata.uid;
+  return {
+    kind: 'ready',
+    shape: shapeOf(context, vm, disk, object, pool, imageUid),
+    claimed: ours && !context.releasing.has(object.metadata.uid),
+    heldBy: ours ? undefined : claim?.vmName,
+  };
 };
 
 export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk): DiskWorld => {

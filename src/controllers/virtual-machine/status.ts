@@ -45,9 +45,11 @@ const lacksCondition = (
 };
 
 const devicesOf = (world: VmWorld, seen: VmSight | undefined): ConditionInput[] => {
+  const desire = seen && desireFor(world, seen);
   const lacks: readonly Lack[] =
-    (seen && desireFor(world, seen)?.lacks) ??
-    world.disks.flatMap(({ state }) => (state.kind === 'lacking' ? [state.lack] : []));
+    desire?.lacks ?? world.disks.flatMap(({ state }) => (state.kind === 'lacking' ? [state.lack] : []));
+  // A machine that shall be off has no use of its disks, and gets them when it shall run.
+  const unclaimed = world.vm.spec.powerState === 'PoweredOn' ? (desire?.unclaimed ?? []) : [];
   const making = world.disks.filter(({ state }) => state.kind === 'toCreate');
   const storage: readonly Lack[] = making.map(({ diskName }) => ({
     condition: 'StorageReady',
@@ -57,7 +59,12 @@ const devicesOf = (world: VmWorld, seen: VmSight | undefined): ConditionInput[] 
   const images =
     world.cdroms.length > 0 || world.vm.spec.disks.some(({ template }) => template?.imageRef !== undefined);
   return [
-    lacksCondition('StorageReady', [...lacks, ...storage], world.disks.length > 0, 'All disks are there.'),
+    lacksCondition(
+      'StorageReady',
+      [...lacks, ...storage, ...unclaimed],
+      world.disks.length > 0,
+      'All disks are there.',
+    ),
     lacksCondition('ImageReady', lacks, images, 'All images are there.'),
     lacksCondition('NetworkReady', lacks, world.nics.length > 0, 'All networks are there.'),
   ];

@@ -45,8 +45,13 @@ export interface DiskWorld {
   readonly place?: StoragePlace | undefined;
   readonly state: /** The template's object is not there yet and nothing speaks against making it. */
     | { readonly kind: 'toCreate' }
-    /** `claimed`: the disk's status grants it to this machine. */
-    | { readonly kind: 'ready'; readonly shape: DiskShape; readonly claimed: boolean }
+    /** `claimed`: the disk's status grants it to this machine; `heldBy` names another that has it. */
+    | {
+        readonly kind: 'ready';
+        readonly shape: DiskShape;
+        readonly claimed: boolean;
+        readonly heldBy?: string | undefined;
+      }
     | { readonly kind: 'lacking'; readonly lack: Lack };
 }
 
