@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type Lab, startLab } from './harness/lab.ts';
+import { badInput } from './scenarios/bad-input.ts';
 import { deletion, leftovers } from './scenarios/deletion.ts';
 import { applyBox, devices } from './scenarios/devices.ts';
 import { disks } from './scenarios/disks.ts';
@@ -34,6 +35,7 @@ describe('OVCP on KVM hosts', () => {
   networks(lab);
   devices(lab);
   disks(lab);
+  badInput(lab);
   bridged(lab);
   drift(lab);
   power(lab);

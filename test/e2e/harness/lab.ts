@@ -94,6 +94,15 @@ export interface Lab {
   stop(): Promise<void>;
 }
 
+const kindNames: ReadonlyMap<string, Kind> = new Map([
+  ['HostPool', 'pool'],
+  ['Host', 'host'],
+  ['StoragePool', 'storage'],
+  ['VirtualNetwork', 'network'],
+  ['VirtualMachineImage', 'image'],
+  ['VirtualDisk', 'disk'],
+  ['VirtualMachine', 'machine'],
+]);
 const namespaced: ReadonlySet<Kind> = new Set(['image', 'disk', 'machine']);
 
 const describeThing = (thing: Thing | undefined): string =>
@@ -153,13 +162,35 @@ const installWithRights = async (plane: ControlPlane): Promise<string> => {
   return kubeconfig;
 };
 
-const createTalk = async (plane: ControlPlane) => {
+/** An object as kubectl prints it. */
+interface Printed {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly generation?: number };
+}
+
+/**
+ * Waits until the watches have seen what was just written: a wait for a state that was there before the write would
+ * otherwise end at once.
+ */
+const createCatchUp = (mirror: Mirror, pulse: Pulse) => async (text: string) => {
+  const printed = JSON.parse(text) as Printed & { readonly items?: readonly Printed[] };
+  for (const { kind, metadata } of printed.items ?? [printed]) {
+    const ours = kindNames.get(kind);
+    if (ours === undefined) continue;
+    const { name, namespace, generation = 0 } = metadata;
+    await pulse.until(`the watch has seen ${kind} ${name}`, () =>
+      (mirror.get(ours, name, namespace)?.metadata.generation ?? -1) >= generation ? true : undefined,
+    );
+  }
+};
+
+const createTalk = async (plane: ControlPlane, caughtUp: (text: string) => Promise<void>) => {
   const kubeconfig = await plane.userKubeconfig(tenant);
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: team, labels: { team: 'a' } } };
   const list = (items: readonly object[]): string =>
     JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   const applyAsAdmin = async (...objects: object[]): Promise<void> => {
-    await plane.mustKubectl(['apply', '-f', '-'], { stdin: list(objects) });
+    await caughtUp(await plane.mustKubectl(['apply', '-o', 'json', '-f', '-'], { stdin: list(objects) }));
   };
   await applyAsAdmin(namespace);
   await applyAsAdmin(...tenantRights(tenant));
@@ -170,14 +201,13 @@ const createTalk = async (plane: ControlPlane) => {
     kubectl,
     applyAsAdmin,
     apply: async (...objects: object[]) => {
-      await plane.mustKubectl(['-n', team, 'apply', '-f', '-'], { stdin: list(objects), kubeconfig });
+      const argv = ['-n', team, 'apply', '-o', 'json', '-f', '-'];
+      await caughtUp(await plane.mustKubectl(argv, { stdin: list(objects), kubeconfig }));
     },
     patch: async (kind: Kind, name: string, spec: object) => {
       const patch = JSON.stringify({ spec });
-      await plane.mustKubectl(
-        ['-n', team, 'patch', named(kind), name, '--type=merge', '-p', patch],
-        as(kind),
-      );
+      const argv = ['-n', team, 'patch', named(kind), name, '--type=merge', '-o', 'json', '-p', patch];
+      await caughtUp(await plane.mustKubectl(argv, as(kind)));
     },
     remove: async (kind: Kind, ...names: string[]) => {
       await plane.mustKubectl(
@@ -262,7 +292,7 @@ export const startLab = async (): Promise<Lab> => {
   const place = createPlaced(hosts, events);
   return {
     ...parts,
-    ...(await createTalk(plane)),
+    ...(await createTalk(plane, createCatchUp(mirror, pulse))),
     dir,
     hosts,
     mirror,

@@ -18,7 +18,7 @@ export const applyPools = async (lab: Lab): Promise<void> => {
       { name: 'node2', uri: node2.uris.tls ?? '', secret: 'node2' },
     ]),
     hostPool('split', [{ name: 'split', uri: split.uris.unix }]),
-    storagePool('local', 'kvm', node1.diskDir),
+    storagePool('local', 'kvm', node1.diskDir, { maxImageSize: '10Gi' }),
     network('lan', 'kvm', { type: 'NAT', nat: { cidr: '192.168.150.0/24', dhcp: {} } }),
     network('closed', 'kvm', { type: 'Isolated', isolated: { cidr: '10.77.0.0/24', dhcp: {} } }),
   );
