@@ -79,7 +79,7 @@ interface Load {
   readonly width: number;
 }
 
-/** How long the bare client takes, in ms. */
+/** How long the bare client takes for the creates and the operator's writes, in ms. */
 const replay = async (
   lab: SimulatedLab,
   writes: readonly Write[],
@@ -88,7 +88,9 @@ const replay = async (
   const to = from.replace(/^load/, 'bare');
   await lab.cluster.apply(namespaceObject(to));
   const before = await list(lab, from);
+  const createdMs = clock.monotonicMs();
   await createMachines(lab.cluster, to, count, shape);
+  const createMs = clock.monotonicMs() - createdMs;
   const uids = uidsBetween(before, await list(lab, to));
   const chains = chainsOf(writes).map((chain) =>
     chain.map((write) => withoutDiskUid(moved(write, from, to, uids))),
@@ -97,7 +99,7 @@ const replay = async (
   await inParallel(chains, width, async (chain) => {
     for (const write of chain) await lab.cluster.send(write);
   });
-  return clock.monotonicMs() - startedMs;
+  return createMs + clock.monotonicMs() - startedMs;
 };
 
 /** Takes the bare client's objects away again: an operator that came back would take them for its own. */
@@ -164,8 +166,9 @@ const figuresOf = (shape: DiskShape, rounds: readonly Round[]): readonly Figure[
   const tookMs = sum(rounds, (round) => round.tookMs);
   const writes = sum(rounds, (round) => round.writes);
   const cpuMs = sum(rounds, (round) => round.cpuMs);
-  const own = (writes * 1000) / tookMs;
-  const bare = (writes * 1000) / sum(rounds, (round) => round.bareMs);
+  // The creates of the load are in both times.
+  const own = ((count + writes) * 1000) / tookMs;
+  const bare = ((count + writes) * 1000) / sum(rounds, (round) => round.bareMs);
   const width = Math.max(...rounds.map((round) => round.width));
   return [
     {
@@ -178,11 +181,11 @@ const figuresOf = (shape: DiskShape, rounds: readonly Round[]): readonly Figure[
     },
     {
       row,
-      what: `${words[shape]}: writes of the operator against a bare client`,
+      what: `${words[shape]}: writes against a bare client`,
       value: (own * 100) / bare,
       unit: '%',
       gate: atLeast(60),
-      note: `${own.toFixed(0)} against ${bare.toFixed(0)} writes/s, ${width} at a time; the creates of the load fall into the operator's time alone`,
+      note: `${own.toFixed(0)} against ${bare.toFixed(0)} writes/s, ${width} at a time, the creates of the load counted on both sides`,
     },
   ];
 };

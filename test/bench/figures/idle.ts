@@ -3,7 +3,7 @@ import type { AuditEntry } from '../../../hack/lab/audit.ts';
 import { sleep } from '../harness/cluster.ts';
 import { atMost, type Figure } from '../harness/figure.ts';
 import type { Counts } from '../harness/operator-protocol.ts';
-import { startSimulatedLab } from '../harness/simulated-lab.ts';
+import { converge, startSimulatedLab } from '../harness/simulated-lab.ts';
 
 const row = 'idle';
 const hosts = 4;
@@ -36,7 +36,7 @@ const measure = async (machines: number, seconds: number): Promise<readonly Figu
   try {
     const { cluster, operator } = lab;
     await lab.burst('resting', machines, 'none');
-    await operator.quiet(10_000);
+    await converge(lab);
     const first = (await cluster.plane.audit()).length;
     const callsBefore = await operator.counts();
     const cpuBefore = (await operator.usage()).cpuMs;

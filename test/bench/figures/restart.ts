@@ -1,6 +1,6 @@
 /** A restart of the operator on a fleet that is as it should be: nothing may be written, no host changed. */
 import { atMost, type Figure } from '../harness/figure.ts';
-import { imageFlags, startSimulatedLab } from '../harness/simulated-lab.ts';
+import { converge, imageFlags, startSimulatedLab } from '../harness/simulated-lab.ts';
 import { isWriteOfOperator } from './api-writes.ts';
 
 const row = 'restart';
@@ -11,7 +11,7 @@ export const restart = async (): Promise<readonly Figure[]> => {
   try {
     const { cluster, operator } = lab;
     await lab.burst('fleet', count, 'blank');
-    await operator.quiet(5_000);
+    await converge(lab);
     const mutatingBefore = (await operator.counts()).mutating;
     await operator.stop();
     const before = (await cluster.plane.audit()).length;

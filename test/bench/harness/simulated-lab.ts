@@ -87,6 +87,16 @@ const clear = async (cluster: Cluster, namespace: string): Promise<void> => {
   }
 };
 
+/** Totals of hosts and pools are written half a minute after the last change of what they sum up. */
+const totalsMs = 35_000;
+
+/** Waits until the fleet has converged: nothing is left to be done, now or in a while. */
+export const converge = async ({ operator }: SimulatedLab): Promise<void> => {
+  await operator.quiet();
+  await sleep(totalsMs);
+  await operator.quiet(3_000);
+};
+
 export const imageFlags = ['--image-allow-cidr', '127.0.0.0/8'] as const;
 
 /** `hosts`: how many simulated hosts the pool has. */
