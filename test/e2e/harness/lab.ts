@@ -15,14 +15,14 @@ import {
 } from '../../../hack/lab/operator.ts';
 import { logTail } from '../../../hack/lab/process.ts';
 import { askShell, type Facts, guestFacts } from './guest.ts';
-import { conditionOf, is, type Kind, type Mirror, plurals, startMirror, type Thing } from './mirror.ts';
-import { foreignXml, team, tenantRights } from './objects.ts';
+import { conditionOf, is, type Kind, type Mirror, startMirror, type Thing } from './mirror.ts';
+import { foreignXml, team } from './objects.ts';
 import { createPulse, type Pulse } from './pulse.ts';
+import { createCatchUp, createTalk, namespaced } from './talk.ts';
 import { dumpXml, qemuPid, type Truth, truthOf, type Xml } from './truth.ts';
 import { startVirshEvents, type VirshEvents } from './virsh-events.ts';
 
 export const clusterId = 'e2e';
-const tenant = 'ann';
 
 /** A machine that is placed: where it is and what it is called there. */
 export interface Placed {
@@ -90,20 +90,8 @@ export interface Lab {
   /** kill -9. */
   killOperator(): Promise<void>;
   operatorLog(): string;
-  operatorRuns(): boolean;
   stop(): Promise<void>;
 }
-
-const kindNames: ReadonlyMap<string, Kind> = new Map([
-  ['HostPool', 'pool'],
-  ['Host', 'host'],
-  ['StoragePool', 'storage'],
-  ['VirtualNetwork', 'network'],
-  ['VirtualMachineImage', 'image'],
-  ['VirtualDisk', 'disk'],
-  ['VirtualMachine', 'machine'],
-]);
-const namespaced: ReadonlySet<Kind> = new Set(['image', 'disk', 'machine']);
 
 const describeThing = (thing: Thing | undefined): string =>
   thing === undefined
@@ -121,32 +109,43 @@ const startHosts = async (dir: string): Promise<readonly [KvmHost, KvmHost, KvmH
   return [node1, node2, split];
 };
 
+/** The operator, started again when it ends by itself (it lost its lease, say), as Kubernetes would. */
 const createOperatorProcess = (dir: string, kubeconfig: string) => {
   const logPath = join(dir, 'operator.log');
   let operator: Operator | undefined;
+  let wanted = false;
+  const start = async (): Promise<void> => {
+    wanted = true;
+    if (operator?.running() === true) return;
+    const started = await startOperator({
+      kubeconfig,
+      logPath,
+      clusterId,
+      allowedImageRanges: ['127.0.0.1/32'],
+      // A killed leader's lease runs out sooner than by default, so that the suite waits less.
+      env: {
+        OVCP_LEASE_DURATION_SECONDS: '5',
+        OVCP_LEASE_RENEW_DEADLINE_SECONDS: '4',
+        OVCP_LEASE_RETRY_SECONDS: '1',
+      },
+    });
+    operator = started;
+    const again = (): Promise<void> =>
+      wanted && operator === started ? start().catch(() => again()) : Promise.resolve();
+    void started.exited.then(again);
+  };
   return {
     logPath,
-    start: async () => {
-      if (operator?.running() === true) return;
-      operator = await startOperator({
-        kubeconfig,
-        logPath,
-        clusterId,
-        allowedImageRanges: ['127.0.0.1/32'],
-        // A killed leader's lease runs out sooner than by default, so that the suite waits less.
-        env: {
-          OVCP_LEASE_DURATION_SECONDS: '4',
-          OVCP_LEASE_RENEW_DEADLINE_SECONDS: '3',
-          OVCP_LEASE_RETRY_SECONDS: '1',
-        },
-      });
+    start,
+    stop: async () => {
+      wanted = false;
+      await operator?.stop(30_000);
     },
-    stop: async () => operator?.stop(30_000),
     kill: async () => {
+      wanted = false;
       operator?.kill('SIGKILL');
       await operator?.exited;
     },
-    running: () => operator?.running() === true,
   };
 };
 
@@ -162,68 +161,12 @@ const installWithRights = async (plane: ControlPlane): Promise<string> => {
   return kubeconfig;
 };
 
-/** An object as kubectl prints it. */
-interface Printed {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly generation?: number };
-}
-
-/**
- * Waits until the watches have seen what was just written: a wait for a state that was there before the write would
- * otherwise end at once.
- */
-const createCatchUp = (mirror: Mirror, pulse: Pulse) => async (text: string) => {
-  const printed = JSON.parse(text) as Printed & { readonly items?: readonly Printed[] };
-  for (const { kind, metadata } of printed.items ?? [printed]) {
-    const ours = kindNames.get(kind);
-    if (ours === undefined) continue;
-    const { name, namespace, generation = 0 } = metadata;
-    await pulse.until(`the watch has seen ${kind} ${name}`, () =>
-      (mirror.get(ours, name, namespace)?.metadata.generation ?? -1) >= generation ? true : undefined,
-    );
-  }
-};
-
-const createTalk = async (plane: ControlPlane, caughtUp: (text: string) => Promise<void>) => {
-  const kubeconfig = await plane.userKubeconfig(tenant);
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: team, labels: { team: 'a' } } };
-  const list = (items: readonly object[]): string =>
-    JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-  const applyAsAdmin = async (...objects: object[]): Promise<void> => {
-    await caughtUp(await plane.mustKubectl(['apply', '-o', 'json', '-f', '-'], { stdin: list(objects) }));
-  };
-  await applyAsAdmin(namespace);
-  await applyAsAdmin(...tenantRights(tenant));
-  const kubectl = (...args: string[]) => plane.mustKubectl(['-n', team, ...args], { kubeconfig });
-  const as = (kind: Kind) => (namespaced.has(kind) ? { kubeconfig } : {});
-  const named = (kind: Kind): string => `${plurals[kind]}.ovcp.dev`;
-  return {
-    kubectl,
-    applyAsAdmin,
-    apply: async (...objects: object[]) => {
-      const argv = ['-n', team, 'apply', '-o', 'json', '-f', '-'];
-      await caughtUp(await plane.mustKubectl(argv, { stdin: list(objects), kubeconfig }));
-    },
-    patch: async (kind: Kind, name: string, spec: object) => {
-      const patch = JSON.stringify({ spec });
-      const argv = ['-n', team, 'patch', named(kind), name, '--type=merge', '-o', 'json', '-p', patch];
-      await caughtUp(await plane.mustKubectl(argv, as(kind)));
-    },
-    remove: async (kind: Kind, ...names: string[]) => {
-      await plane.mustKubectl(
-        ['-n', team, 'delete', named(kind), ...names, '--wait=false', '--ignore-not-found'],
-        as(kind),
-      );
-    },
-  };
-};
-
 const createWaits = (mirror: Mirror, pulse: Pulse) => {
   const where = (kind: Kind): string | undefined => (namespaced.has(kind) ? team : undefined);
   const get = (kind: Kind, name: string): Thing | undefined => mirror.get(kind, name, where(kind));
   const until: Lab['until'] = (kind, name, wanted, options = {}) =>
     pulse.until(
-      `${kind} ${name} ${wanted}`,
+      `${kind} ${name} ${String(wanted)}`,
       () => {
         const thing = get(kind, name);
         return wanted(thing) && thing !== undefined ? thing : undefined;
@@ -313,7 +256,6 @@ export const startLab = async (): Promise<Lab> => {
     stopOperator: operator.stop,
     killOperator: operator.kill,
     operatorLog: () => logTail(operator.logPath, 10_000_000),
-    operatorRuns: operator.running,
     stop: async () => {
       mirror.stop();
       for (const it of events.values()) it.stop();

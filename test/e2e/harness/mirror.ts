@@ -24,9 +24,9 @@ export interface Thing {
     readonly deletionTimestamp?: string;
   };
   // biome-ignore lint/suspicious/noExplicitAny: objects of every kind, checked by what tests expect of them
-  readonly spec: any;
+  readonly spec: any; // oxlint-disable-line typescript/no-explicit-any
   // biome-ignore lint/suspicious/noExplicitAny: the same
-  readonly status?: any;
+  readonly status?: any; // oxlint-disable-line typescript/no-explicit-any
 }
 
 export const plurals = {

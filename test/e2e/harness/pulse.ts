@@ -5,7 +5,7 @@ const tickMs = 400;
 
 export interface Pulse {
   /** Something may have changed. */
-  beat(): void;
+  readonly beat: () => void;
   /**
    * Asks `probe` now and whenever something may have changed, until it answers anything but undefined. Rejects after
    * `limitMs` with `what` and what `explain` says. A probe that throws is asked again, and its error told at the end.

@@ -20,7 +20,7 @@ const lines = (text: string): readonly string[] =>
 
 /** Names of all there is on a host that somebody could leave behind. */
 export const truthOf = async (host: KvmHost): Promise<Truth> => {
-  const [domains = '', pools = '', networks = '', filters = ''] = await Promise.all([
+  const [domains, pools, networks, filters] = await Promise.all([
     host.virsh('list', '--all', '--name'),
     host.virsh('pool-list', '--all', '--name'),
     host.virsh('net-list', '--all', '--name'),

@@ -112,9 +112,7 @@ export const devices = (lab: () => Lab): void => {
       const { ip } = await box.facts();
       const [first, second] = told.status.networks as { mac: string; ipAddresses: string[] }[];
       expect([first?.mac, second?.mac]).toEqual([ownMac, derived]);
-      expect([first?.ipAddresses[0], second?.ipAddresses[0]].toSorted()).toEqual(
-        Object.values(ip).toSorted(),
-      );
+      expect(new Set([first?.ipAddresses[0], second?.ipAddresses[0]])).toEqual(new Set(Object.values(ip)));
       expect(second?.ipAddresses[0]).toMatch(/^10\.77\.0\./);
     });
 

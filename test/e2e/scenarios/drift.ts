@@ -45,13 +45,13 @@ export const drift = (lab: () => Lab): void => {
     });
 
     it('virsh edit is undone with Enforce', async () => {
-      const { host, xml } = lab().placed('bare');
-      const edited = (await xml(true)).text
+      const placed = lab().placed('bare');
+      const edited = (await placed.xml(true)).text
         .replace(/<memory unit='KiB'>\d+</, "<memory unit='KiB'>262144<")
         .replace(/<currentMemory unit='KiB'>\d+</, "<currentMemory unit='KiB'>262144<");
-      await host.virshFile(edited, 'define');
+      await placed.host.virshFile(edited, 'define');
       await lab().pulse.until('bare as its spec says', async () =>
-        (await xml(true)).textAt('memory') === String(192 * 1024) ? true : undefined,
+        (await placed.xml(true)).textAt('memory') === String(192 * 1024) ? true : undefined,
       );
       await lab().untilReady('bare');
     });
