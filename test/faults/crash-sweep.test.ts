@@ -32,9 +32,9 @@ describe('crash sweep', () => {
     operator = await lab.start({
       onEffect: (pass, name, run, kill) =>
         crasher.hook(pass, name, run, () => {
-          if (operator.killed) return;
-          kill();
+          if (!kill()) return false;
           void startNext();
+          return true;
         }),
     });
   };
@@ -81,7 +81,9 @@ describe('crash sweep', () => {
       await lab.api.until(what, () => arrived(at, stage), convergeMs);
     } catch {
       const found = differences(expected.get(stage.name), stateOf(at)).join('\n  ');
-      throw new Error(`${what}: ${stage.name} in ${at} did not end as without a fault:\n  ${found}`);
+      throw new Error(
+        `${what}: ${stage.name} in ${at} did not end as without a fault:\n  ${found}\n  ${lab.checker.violations().join('\n  ')}`,
+      );
     }
   };
 

@@ -2,7 +2,7 @@
  * The invariants of reference/reliability.md B4 as pure functions over all there is: hosts, and objects of the API.
  * Each answers one sentence per violation, so that a sound world answers nothing.
  */
-import { diskVolumeName, FINALIZER, imageVolumeName, networkUuid, vmUuid } from '../../src/api/identity.ts';
+import { diskVolumeName, FINALIZER, networkUuid, vmUuid } from '../../src/api/identity.ts';
 import { bytesOf } from '../../src/api/quantity.ts';
 import type { SimulatedCall } from '../../src/drivers/hypervisor/simulated/gate.ts';
 import { violationsOf } from '../../src/drivers/hypervisor/simulated/invariants.ts';
@@ -153,6 +153,8 @@ const namesDisk = (vm: Thing, disk: Thing): boolean => {
   );
 };
 
+const subjectIsImage = (volume: string): boolean => volume.startsWith('ovcp-image-');
+
 const volumeRecord = (facts: Facts, call: SimulatedCall, volume: string): Violation[] => {
   const uid = uidInVolume(volume);
   const names = hostNamed(facts, call.host);
@@ -162,8 +164,16 @@ const volumeRecord = (facts: Facts, call: SimulatedCall, volume: string): Violat
     ({ metadata }) => metadata.uid === uid,
   );
   if (owner === undefined) {
-    const linked = facts.disks.some(({ status }) => record(status?.['image'])['uid'] === uid);
-    return call.method === 'storage.delete' && linked ? [] : [`${what} without an object`];
+    // A disk that goes takes the copy of an image along whose object is gone; its spec leads there again.
+    const heir = facts.disks.some(
+      (disk) =>
+        kept(disk) &&
+        disk.metadata.deletionTimestamp !== undefined &&
+        record(disk.spec?.['source'])['type'] === 'Image',
+    );
+    return call.method === 'storage.delete' && subjectIsImage(volume) && heir
+      ? []
+      : [`${what} without an object`];
   }
   if (!kept(owner)) return [`${what} without our finalizer on ${owner.kind} ${nameOf(owner)}`];
   if (owner.kind === 'VirtualMachineImage' || call.method === 'storage.delete') return [];
@@ -269,5 +279,3 @@ export const atQuiescence = (facts: Facts): Violation[] => [
   ...fits(facts),
   ...readyIsTrue(facts),
 ];
-
-export const imageVolume = imageVolumeName;

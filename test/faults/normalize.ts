@@ -92,7 +92,11 @@ const volumesOf = (facts: Facts, namespace: string): readonly unknown[] => {
     .map(({ metadata }) => metadata.uid);
   const volumes = facts.hosts.flatMap((host) =>
     [...host.directories.values()].flatMap((directory) =>
-      [...directory.volumes.values()].filter(({ name }) => uids.some((uid) => name.includes(uid))),
+      [...directory.volumes.values()].filter(
+        // A copy of an image that was cut short lies there until the image goes, or is wanted there again.
+        ({ name, complete }) =>
+          uids.some((uid) => name.includes(uid)) && (complete || !name.startsWith('ovcp-image-')),
+      ),
     ),
   );
   return volumes.map(({ name, format, sizeBytes, backingPath, complete, digest }) => ({

@@ -23,7 +23,7 @@ export type EffectHook = <T>(
   pass: PassId | undefined,
   name: string,
   run: () => Promise<T>,
-  kill: () => void,
+  kill: () => boolean,
 ) => Promise<T>;
 
 export interface StartOptions {
@@ -36,8 +36,8 @@ export interface StartOptions {
 
 export interface OperatorProcess {
   readonly operator: Operator;
-  /** As `kill -9`: no further request is sent, no further step taken. */
-  kill(): void;
+  /** As `kill -9`: no further request is sent, no further step taken. Answers whether it was alive. */
+  kill(): boolean;
   readonly killed: boolean;
   /** Resolves once nothing of a killed operator is left. */
   readonly ended: Promise<void>;
@@ -116,11 +116,12 @@ export const startOperator = async (
   const pools = new Set<HypervisorPool>();
   const ends = new AbortController();
   let killed = false;
-  const kill = (): void => {
-    if (killed) return;
+  const kill = (): boolean => {
+    if (killed) return false;
     killed = true;
     for (const pool of pools) void pool.close();
     ends.abort();
+    return true;
   };
   const effect: Effect = async (name, run) => {
     if (killed) throw dead();

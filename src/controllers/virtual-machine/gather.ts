@@ -199,10 +199,10 @@ const closedBecause = (host: Host): string | undefined => {
     return `the host was declared gone: ${host.spec.declaredDown.reason}`;
   if (host.spec.unschedulable) return 'the administrator set unschedulable';
   if (host.metadata.deletionTimestamp !== undefined) return 'the host is being removed from its pool';
-  const closed = host.status?.conditions?.find(
-    ({ type, status }) => type === 'Schedulable' && status !== 'True',
-  );
-  return closed?.message;
+  const told = host.status?.conditions?.find(({ type }) => type === 'Schedulable');
+  // Whose it is has to be known first: it may be listed in another pool as well, or belong to another installation.
+  if (told === undefined) return 'the host has not been looked at yet';
+  return told.status === 'True' ? undefined : told.message;
 };
 
 /** Objects that are ready on a host, by name: the status of pools and networks names Host objects. */

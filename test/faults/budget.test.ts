@@ -1,0 +1,90 @@
+/** What the operator may cost at most, as counts of the API server's own audit log and of the simulated hosts. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isWriteOfOperator, type Life, live } from '../bench/figures/api-writes.ts';
+import { isRenewal, requestsByKind } from '../bench/figures/idle.ts';
+import { sleep } from '../bench/harness/cluster.ts';
+import {
+  converge,
+  imageFlags,
+  type SimulatedLab,
+  startSimulatedLab,
+} from '../bench/harness/simulated-lab.ts';
+
+const machines = 12;
+
+let lab: SimulatedLab;
+beforeAll(async () => {
+  lab = await startSimulatedLab({ hosts: 2, audit: 'all' });
+});
+afterAll(async () => lab.close());
+
+/** The machine's own four: finalizer, intent, what came of it, finalizer off. */
+const frugal: readonly string[] = ['patch', 'patch status', 'patch status', 'patch'];
+
+const expectFrugal = (life: Life): void => {
+  expect(life.machine).toEqual(frugal);
+  expect(life.events).toBeLessThanOrEqual(3);
+};
+
+describe('writes over the life of a machine whose guest is silent', () => {
+  beforeAll(async () => lab.operator.guests({ agent: false }));
+
+  it('are four, none of them refused, and at most three Events', async () => {
+    expectFrugal(await live(lab, 'plain', 'none'));
+  });
+
+  it('are four more for a templated disk: made, told, deleted, let go', async () => {
+    const life = await live(lab, 'disked', 'blank');
+    expectFrugal(life);
+    expect(life.disk).toEqual(['create', 'patch status', 'delete', 'patch']);
+  });
+
+  it('are no more for a linked clone of an image', async () => {
+    await lab.importImage('lives');
+    const life = await live(lab, 'cloned', 'linkedClone');
+    expectFrugal(life);
+    expect(life.disk).toEqual(['create', 'patch status', 'delete', 'patch']);
+  });
+});
+
+it('a guest that tells of itself costs one more write', async () => {
+  await lab.operator.guests({ agent: true, bootMs: 1_500 });
+  const { machine } = await live(lab, 'talking', 'none');
+  expect(machine).toEqual(['patch', 'patch status', 'patch status', 'patch status', 'patch']);
+});
+
+describe('a converged fleet', () => {
+  beforeAll(async () => {
+    await lab.operator.guests({ agent: false });
+    await lab.burst('fleet', machines, 'blank');
+    await converge(lab);
+  });
+
+  const since = async (before: number) => (await lab.cluster.plane.audit()).slice(before);
+
+  it('is asked nothing while nothing happens, but leases, watches and surveys', async () => {
+    const before = (await lab.cluster.plane.audit()).length;
+    const calls = await lab.operator.counts();
+    await sleep(10_000);
+    const requests = [...requestsByKind(await since(before)).keys()];
+    expect(requests.filter((name) => !isRenewal(name))).toEqual([]);
+    const after = await lab.operator.counts();
+    const { survey: _before, ...others } = calls.calls;
+    const { survey: _after, ...othersAfter } = after.calls;
+    expect(othersAfter).toEqual(others);
+    expect(after.mutating).toBe(calls.mutating);
+  });
+
+  it('is not written to by an operator that starts again, nor are its hosts', async () => {
+    const { mutating } = await lab.operator.counts();
+    await lab.operator.stop();
+    const before = (await lab.cluster.plane.audit()).length;
+    await lab.operator.start(lab.cluster.plane.kubeconfig, imageFlags);
+    await converge(lab);
+    const entries = await since(before);
+    const writes = entries.filter((it) => isWriteOfOperator(it) && it.resource !== 'leases');
+    expect(writes).toEqual([]);
+    expect((await lab.operator.counts()).mutating).toBe(mutating);
+    expect((await lab.operator.progress()).ready).toBe(machines);
+  });
+});
