@@ -8,6 +8,9 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 node_modules/.package-lock.json: package-lock.json package.json
 	@command -v npm >/dev/null || { echo 'npm is needed: apt-get install npm'; exit 1; }
 	npm ci --no-audit --no-fund --loglevel=error
+	@# npm 9 (Debian 12) leaves out the link to the Node that an optional package brings.
+	@for node in node_modules/node-linux-*/bin/node; do \
+	  [ ! -x "$$node" ] || ln -sf "../$${node#node_modules/}" node_modules/.bin/node; done
 	@touch $@
 
 deps: node_modules/.package-lock.json
