@@ -13,6 +13,8 @@ export interface Voice {
   readonly say: (line: string) => void;
   /** Lines exactly as they are: output of another program, a file. */
   show(text: string): void;
+  /** Plain text, made to be copied from. */
+  tell(text: string): void;
   /** Runs a step and says how long it took. A step that is quiet for long is said to go on. */
   step<T>(title: string, body: () => Promise<T>): Promise<T>;
   /** Asks for a yes; `true` without asking where nobody can answer or YES=1 is given. */
@@ -58,6 +60,7 @@ export const createVoice = ({ write, nowMs, colours, mayAsk }: VoiceOptions): Vo
     show: (text) => {
       for (const each of text.trimEnd().split('\n')) line(paint(36, `           | ${each}`));
     },
+    tell: line,
     step: async (title, body) => {
       const beganMs = nowMs();
       const timer = setInterval(() => {
