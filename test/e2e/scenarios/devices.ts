@@ -63,7 +63,11 @@ const seen = async (
 ): Promise<true | undefined> => (wanted(await box.facts()) ? true : undefined);
 
 const disc = (box: Placed): Promise<string> =>
-  box.ask('mount -t iso9660 -o ro /dev/$(cat /run/disc) /mnt && cat /mnt/marker; umount /mnt');
+  box.ask(
+    // A drive learns of another disc by an access that fails.
+    'for try in 1 2 3; do mount -t iso9660 -o ro /dev/$(cat /run/disc) /mnt 2>/dev/null && break; sleep 1; done; ' +
+      'cat /mnt/marker; umount /mnt',
+  );
 
 /** The drives are found by their size: cloud-init's seed has one too. */
 const findDisc = (box: Placed, name: string) =>

@@ -42,6 +42,11 @@ export const trouble = (lab: () => Lab): void => {
       await lab().until('machine', 'web-1', (it) => it?.status?.ipAddress !== undefined);
       const placed = await lab().untilReady('bare');
       const pid = await lab().placed('web-1').pid();
+      // Totals of hosts are told at most every half a minute.
+      const here = lab()
+        .mirror.list('machine')
+        .filter(({ status }) => status?.host === 'kvm.node1').length;
+      await lab().until('host', 'kvm.node1', (it) => it?.status?.machines === here);
       await lab().stopOperator();
       const before = (await lab().plane.audit(operatorUser)).length;
       const versions = new Map(settledThings(lab()));
