@@ -115,8 +115,8 @@ export const createChecker = (world: SimulatedWorld, api: Api, clusterId: string
     facts,
     violations: () => [...found],
     atRest: () => {
-      add(atQuiescence(facts()));
-      return [...found];
+      const now = atQuiescence(facts()).filter((it) => !forgiven.some((pattern) => pattern.test(it)));
+      return [...new Set([...found, ...now])];
     },
     forgive: (pattern) => {
       forgiven.push(pattern);

@@ -13,7 +13,7 @@ import { hostPool, network, storagePool } from './objects.ts';
 import type { OperatorProcess } from './operator-process.ts';
 
 const lanes = 8;
-const convergeMs = 15_000;
+const convergeMs = 45_000;
 const maxAttempts = 4;
 /** Awaits that only look. */
 const reads: ReadonlySet<string> = new Set(['see', 'take renderSeed', 'take findSeeds']);
