@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MACHINE_UID_ANNOTATION } from '../../api/identity.ts';
 import type { Sighting } from '../../drivers/hypervisor/contract.ts';
 import type { VmShape } from '../../drivers/hypervisor/shape.ts';
 import { claimOf, homeOf } from './claim.ts';
@@ -41,6 +42,18 @@ describe('a claim', () => {
       sampleUser({ uid: 'm2', createdMs: 0 }),
     ];
     expect(claimOf(sampleWorld(disk, { users }), presentOn(), 'kvm.node1')).toEqual(held);
+  });
+
+  it('stays with the machine it was made for while that is being deleted, until the disk goes too', () => {
+    const users = [sampleUser({ deleting: true }), sampleUser({ uid: 'm2', createdMs: 0 })];
+    const annotations = { [MACHINE_UID_ANNOTATION]: 'm1' };
+    const made = (metadata: object): ReturnType<typeof claimOf> => {
+      const own = sampleDisk({}, { metadata, status: madeStatus({ claim: held }) });
+      return claimOf(sampleWorld(own, { users, ghost }), lookedFor({}), 'kvm.node1');
+    };
+    expect(made({ annotations })).toEqual(held);
+    expect(made({ annotations, deletionTimestamp: '2026-01-01T00:00:00Z' })).toBeUndefined();
+    expect(made({})?.vmUid).toBe('m2');
   });
 
   const off: Sighting = {

@@ -2,7 +2,7 @@
  * Who may use a disk: at most one running machine at a time (I2). The disk's own controller is the only writer of the
  * claim, so two machines can never both be told yes (docs/adr/0005-disk-claims.md). Pure.
  */
-import { diskSerial } from '../../api/identity.ts';
+import { diskSerial, MACHINE_UID_ANNOTATION } from '../../api/identity.ts';
 import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
 import type { DiskSight, DiskWorld, UserWorld } from './world.ts';
@@ -17,6 +17,12 @@ const isUnplugged = ({ sightings, unseen }: VmSeen, serial: string): boolean =>
   unseen.length === 0 &&
   sightings.every(({ running }) => running?.disks.every((disk) => disk.serial !== serial) ?? true);
 
+/** Its machine, which is going, is about to delete it too: that nobody uses it is not worth a write of its own. */
+const goesAlong = ({ disk: { metadata } }: DiskWorld, holder: UserWorld | undefined): boolean =>
+  holder?.deleting === true &&
+  metadata.annotations?.[MACHINE_UID_ANNOTATION] === holder.uid &&
+  metadata.deletionTimestamp === undefined;
+
 /**
  * Kept until the hosts say that the holder has let go. Its status may start the question and never answers it: a
  * status can be lost, forged, or older than a crash.
@@ -24,6 +30,7 @@ const isUnplugged = ({ sightings, unseen }: VmSeen, serial: string): boolean =>
 const kept = (world: DiskWorld, seen: DiskSight | undefined, claim: Claim): boolean => {
   const holder = world.users.find(({ uid }) => uid === claim.vmUid);
   const ghost = seen?.ghost;
+  if (goesAlong(world, holder)) return true;
   if (holder === undefined || holder.deleting) return ghost === undefined || !isGone(ghost);
   if (!holder.released || holder.wantsToRun) return true;
   return ghost === undefined || !isUnplugged(ghost, diskSerial(world.disk.metadata.uid));
