@@ -1,8 +1,9 @@
 /**
- * `node test/bench/main.ts [--page] [row…]`: measures the rows named, or all; a table on the terminal and
- * bench-results/bench.json. `--page` writes docs/figures.md too. Ends with 1 when a gate is missed.
+ * `node test/bench/main.ts [--page] [--keep] [row…]`: measures the rows named, or all; a table on the terminal and
+ * bench-results/bench.json. `--page` writes docs/figures.md too; `--keep` keeps the rows of bench-results/bench.json
+ * that are not measured now. Ends with 1 when a gate is missed.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { apiWrites } from './figures/api-writes.ts';
@@ -47,9 +48,27 @@ const measure = async (names: readonly string[]): Promise<Report> => {
   return { startedAt, machine: machineWords(), figures, skipped };
 };
 
+const resultsPath = 'bench-results/bench.json';
+
+/** Today's rows and, in the order of the table, those of the last run. */
+const withKept = async (report: Report, measured: readonly string[]): Promise<Report> => {
+  const text = await readFile(resultsPath, 'utf8').catch(() => undefined);
+  if (text === undefined) return report;
+  const former = JSON.parse(text) as Report;
+  const isKept = ({ row }: { readonly row: string }): boolean => !measured.includes(row);
+  const order = Object.keys(rows);
+  const inOrder = <T extends { readonly row: string }>(all: readonly T[]): readonly T[] =>
+    all.toSorted((a, b) => order.indexOf(a.row) - order.indexOf(b.row));
+  return {
+    ...report,
+    figures: inOrder([...former.figures.filter(isKept), ...report.figures]),
+    skipped: inOrder([...former.skipped.filter(isKept), ...report.skipped]),
+  };
+};
+
 const main = async (): Promise<number> => {
   const { values, positionals } = parseArgs({
-    options: { page: { type: 'boolean' } },
+    options: { page: { type: 'boolean' }, keep: { type: 'boolean' } },
     allowPositionals: true,
   });
   const unknown = positionals.filter((name) => rows[name] === undefined);
@@ -57,9 +76,11 @@ const main = async (): Promise<number> => {
     process.stderr.write(`no such row: ${unknown.join(', ')}; there are ${Object.keys(rows).join(', ')}\n`);
     return 2;
   }
-  const report = await measure(positionals.length === 0 ? Object.keys(rows) : positionals);
+  const names = positionals.length === 0 ? Object.keys(rows) : positionals;
+  const measured = await measure(names);
+  const report = values.keep === true ? await withKept(measured, names) : measured;
   await mkdir('bench-results', { recursive: true });
-  await writeFile('bench-results/bench.json', `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(resultsPath, `${JSON.stringify(report, null, 2)}\n`);
   if (values.page === true) await writeFile('docs/figures.md', page(report));
   process.stdout.write(`${table(report)}\n`);
   const missed = report.figures.some((figure) => !isMet(figure) && figure.gate?.weight === 'gate');

@@ -80,7 +80,7 @@ describe('a converged fleet', () => {
     await lab.operator.stop();
     const before = (await lab.cluster.plane.audit()).length;
     await lab.operator.start(lab.cluster.plane.kubeconfig, imageFlags);
-    await converge(lab);
+    await lab.operator.quiet(5_000);
     const entries = await since(before);
     const writes = entries.filter((it) => isWriteOfOperator(it) && it.resource !== 'leases');
     expect(writes).toEqual([]);

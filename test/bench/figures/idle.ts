@@ -22,7 +22,7 @@ export const requestsByKind = (entries: readonly AuditEntry[]): ReadonlyMap<stri
 const words = (counts: ReadonlyMap<string, number>): string =>
   [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
 
-const isRenewal = (name: string): boolean => name.endsWith(' leases') || name.startsWith('watch ');
+export const isRenewal = (name: string): boolean => name.endsWith(' leases') || name.startsWith('watch ');
 
 const callsBetween = (before: Counts, after: Counts): ReadonlyMap<string, number> =>
   new Map(

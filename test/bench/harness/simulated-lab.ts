@@ -87,8 +87,8 @@ const clear = async (cluster: Cluster, namespace: string): Promise<void> => {
   }
 };
 
-/** Totals of hosts and pools are written half a minute after the last change of what they sum up. */
-const totalsMs = 35_000;
+/** Totals are written half a minute after the last change: those of hosts, and half a minute later those of pools. */
+const totalsMs = 65_000;
 
 /** Waits until the fleet has converged: nothing is left to be done, now or in a while. */
 export const converge = async ({ operator }: SimulatedLab): Promise<void> => {
