@@ -132,7 +132,7 @@ export const disks = (lab: () => Lab): void => {
         'read -v 0 512',
         shared ?? '',
       ]);
-      expect(kept.stdout).toContain('moved-with-me'.slice(0, 12));
+      expect(kept.stdout).toContain('moved.with.me');
       await lab().node1.exec(['rm', shared ?? '']);
     });
 

@@ -39,6 +39,8 @@ const whileDeleted: readonly Moment[] = [
   },
 ];
 
+const named = (moments: readonly Moment[]) => moments.map((moment) => [moment.when, moment] as const);
+
 const killAt = async (lab: Lab, name: string, moment: Moment): Promise<void> => {
   await lab.pulse.until(moment.when, async () => ((await moment.reached(lab, name)) ? true : undefined));
   await lab.killOperator();
@@ -47,7 +49,7 @@ const killAt = async (lab: Lab, name: string, moment: Moment): Promise<void> => 
 
 export const sweep = (lab: () => Lab): void => {
   describe('the operator killed with kill -9', () => {
-    it.each(whileMade)('once $when: one machine, one domain, one volume', async (moment) => {
+    it.each(named(whileMade))('once %s: one machine, one domain, one volume', async (_, moment) => {
       const name = `made-${whileMade.indexOf(moment)}`;
       await lab().apply(quick(name));
       await killAt(lab(), name, moment);
@@ -59,7 +61,7 @@ export const sweep = (lab: () => Lab): void => {
       expect(volumes).toEqual([disk?.status.volume.name]);
     });
 
-    it.each(whileDeleted)('once $when: nothing is left of it', async (moment) => {
+    it.each(named(whileDeleted))('once %s: nothing is left of it', async (_, moment) => {
       const name = `made-${whileDeleted.indexOf(moment)}`;
       const uid = diskOf(lab(), name)?.metadata.uid ?? '-';
       await lab().remove('machine', name);
