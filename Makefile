@@ -6,11 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .PHONY: help demo test check unit generate lab lab-down bench fmt build clean
 
 node_modules/.package-lock.json: package-lock.json package.json
-	@command -v npm >/dev/null || { echo 'npm is needed: apt-get install npm'; exit 1; }
-	npm ci --no-audit --no-fund --loglevel=error
-	@# npm 9 (Debian 12) leaves out the link to the Node that an optional package brings.
-	@for node in node_modules/node-linux-*/bin/node; do \
-	  [ ! -x "$$node" ] || ln -sf "../$${node#node_modules/}" node_modules/.bin/node; done
+	@hack/install-node-modules.sh
 	@touch $@
 
 deps: node_modules/.package-lock.json
@@ -18,7 +14,7 @@ deps: node_modules/.package-lock.json
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-demo: deps ## a real virtual machine from YAML: control plane, two KVM hosts, the operator (EXIT=1 takes all down again)
+demo: deps ## a real virtual machine from YAML: control plane, two KVM hosts, the operator (EXIT=1: a tour, then all down)
 	node hack/demo/main.ts
 
 test: deps ## every test, on real servers; installs what is missing (root, Debian 12 or 13)
@@ -30,7 +26,7 @@ check: deps ## the quick part: types, lint, formatting, generated files, unit te
 unit: deps ## unit tests alone
 	vitest run --project unit
 
-generate: deps ## CRDs, API reference and libvirt protocol tables from their sources
+generate: deps ## CRDs, API reference and docs/troubleshooting.md from src/api
 	node hack/generate/api/main.ts
 
 lab: deps ## control plane, two KVM hosts and the operator, left running; writes .lab/env
