@@ -38,7 +38,9 @@ const realStages: readonly Stage[] = [
 const run = (argv: readonly string[]): Promise<number> =>
   new Promise((resolve) => {
     const [command = '', ...rest] = argv;
-    const child = spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const plain = process.env['CI'] === undefined ? {} : { NO_COLOR: '1', FORCE_COLOR: '0' };
+    const env = { ...process.env, ...plain };
+    const child = spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], env });
     child.on('error', (error) => {
       process.stderr.write(`${command}: ${error.message}\n`);
       resolve(127);
@@ -92,7 +94,9 @@ const main = async (): Promise<void> => {
     sum.skipped += total.skipped;
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
     const counts = `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`;
-    lines.push(`${total.failed === 0 ? 'ok  ' : 'FAIL'} ${stage.name.padEnd(28)} ${seconds.padStart(7)} s  ${counts}`);
+    lines.push(
+      `${total.failed === 0 ? 'ok  ' : 'FAIL'} ${stage.name.padEnd(28)} ${seconds.padStart(7)} s  ${counts}`,
+    );
     // Without its tools and packages the rest can only fail in confusing ways.
     if (stage.name === 'Debian packages and tools' && total.failed > 0) break;
   }
