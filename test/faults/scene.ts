@@ -71,7 +71,16 @@ export const setScene = async (lab: Lab, name: string, options: SceneOptions = {
       return vmUuid(lab.checker.facts().clusterId, uid);
     },
     domain: (vm = 'm') => world.hand.machine(scene.uuid(vm)),
-    patch: (vm, spec) => api.patch('VirtualMachine', vm, name, { spec }),
+    // What waits afterwards shall not take the state before the change for the one after it.
+    patch: async (vm, spec) => {
+      const patched = await api.patch('VirtualMachine', vm, name, { spec });
+      const { generation = 0 } = patched.metadata;
+      await api.until(
+        `${name}/${vm} as patched`,
+        () => (api.get('VirtualMachine', vm, name)?.metadata.generation ?? generation) >= generation,
+      );
+      return patched;
+    },
     told,
     running: async (vm = 'm') => {
       await api
