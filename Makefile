@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit generate lab lab-down bench fmt build clean
+.PHONY: deps help demo test check unit generate lab lab-down bench fmt build clean
 
 node_modules/.package-lock.json: package-lock.json package.json
 	@hack/install-node-modules.sh

@@ -42,7 +42,8 @@ const seen = (text: string): string[] =>
 
 const failed = (text: string): string[] => [...text.matchAll(/^.*FAILED.*$/gm)].map((match) => match[0]);
 
-describe('make demo', () => {
+// Each plays whole demos, while other suites and the emulated guests share two cores.
+describe('make demo', { timeout: 400_000 }, () => {
   let parent: string;
   let env: Record<string, string>;
 
