@@ -1,7 +1,7 @@
 /** The end of machines: what goes, what stays, what is refused; and at the last that nothing is left over. */
 import { describe, expect, it } from 'vitest';
 import { operatorUser } from '../../../hack/lab/operator.ts';
-import { type Lab, team } from '../harness/lab.ts';
+import { is, type Lab, team } from '../harness/lab.ts';
 import { templated } from '../harness/objects.ts';
 import { truthOf } from '../harness/truth.ts';
 import { domainsOf, filesOf, quick } from './trouble.ts';
@@ -32,6 +32,9 @@ export const deletion = (lab: () => Lab): void => {
       await lab().remove('machine', 'precious');
       await lab().untilGone('machine', 'precious');
       await lab().untilGone('disk', 'precious.data');
+      const free = await lab().until('disk', 'precious.kept', (it) => is(it, 'Ready', 'True', 'Available'));
+      expect(free.metadata.deletionTimestamp).toBeUndefined();
+      await lab().remove('disk', 'precious.kept');
       await lab().untilGone('disk', 'precious.kept');
       expect(await domainsOf(lab(), 'precious')).toEqual([]);
       expect(await filesOf(lab(), gone)).toEqual([]);
