@@ -44,6 +44,7 @@ export const listen = (access: HostAccess, domain: string, signal: AbortSignal):
   let stopped = false;
   let child: ChildProcess | undefined;
   let rest = '';
+  let trouble = '';
 
   const take = (text: string): void => {
     const parts = (rest + text).split('\n');
@@ -55,14 +56,15 @@ export const listen = (access: HostAccess, domain: string, signal: AbortSignal):
     if (stopped) return;
     const command = `virsh -q -c '${access.uri}' console --force '${domain}'`;
     const opened = spawn('script', ['-qefc', command, '/dev/null'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
       env: { ...process.env, TERM: 'dumb' },
     });
     child = opened;
     opened.stdout.setEncoding('utf8').on('data', take);
+    opened.stderr.setEncoding('utf8').on('data', (text: string) => (trouble = text.trim()));
     opened.stdin.on('error', () => undefined);
-    opened.once('error', () => undefined);
+    opened.once('error', (error) => (trouble = error.message));
     opened.once('close', () => setTimeout(open, retryMs));
   };
   const stop = (): void => {
@@ -83,7 +85,7 @@ export const listen = (access: HostAccess, domain: string, signal: AbortSignal):
       };
       const abort = (): void => done.reject(signal.reason);
       const timer = setTimeout(() => {
-        const said = lines.slice(from).slice(-10).join('\n');
+        const said = [...lines.slice(from).slice(-10), trouble].join('\n');
         done.reject(
           new Error(`the guest did not say ${pattern.source} within ${limitMs / 1000} s:\n${said}`),
         );
