@@ -1,5 +1,6 @@
 /** Wires the pass of one disk to its queue and to everything whose change matters to it. */
 import { fitTo } from '../../api/fit.ts';
+import { vmUuid } from '../../api/identity.ts';
 import { API_VERSION } from '../../api/kind.ts';
 import { type VirtualDiskStatus, virtualDisk } from '../../api/virtual-disk.ts';
 import type { Controller } from '../../runtime/controller.ts';
@@ -74,6 +75,28 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   });
   kinds.hosts.store.subscribe(({ key, old, new: now }) => {
     if (old?.spec.declaredDown?.reason !== now?.spec.declaredDown?.reason) wake('host', key);
+  });
+};
+
+/** Claims whose machine is no object any more: it was let go of, and may still run on its host with the disk. */
+const ghostClaims = ({ kinds }: ControllerDeps['context']) =>
+  kinds.disks.store.list().flatMap(({ metadata, status }) => {
+    const uid = status?.claim?.vmUid;
+    return uid === undefined || kinds.machines.store.byIndex('uid', uid).length > 0
+      ? []
+      : [{ key: `${metadata.namespace}/${metadata.name}`, uid }];
+  });
+
+/** What befalls a machine that was let go of is told by its host alone. */
+const followGhosts = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
+  const { kinds, fleet, clusterId } = context;
+  fleet.subscribe((_pool, change) => {
+    if (change.kind !== 'vm' && change.kind !== 'resync') return;
+    const uuid = change.kind === 'vm' ? change.uuid : undefined;
+    if (uuid !== undefined && kinds.machines.store.byIndex('uuid', uuid).length > 0) return;
+    for (const { key, uid } of ghostClaims(context)) {
+      if (uuid === undefined || vmUuid(clusterId, uid) === uuid) enqueue(key);
+    }
   });
 };
 
@@ -177,5 +200,6 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
     },
   });
   follow(deps, (key, priority) => controller.enqueue(key, priority));
+  followGhosts(deps, (key) => controller.enqueue(key));
   return { controller, jobs };
 };
