@@ -60,8 +60,13 @@ export const deletion = (lab: () => Lab): void => {
       }
       expect(lab().mirror.get('disk', 'retained.data', team)?.metadata.deletionTimestamp).toBeUndefined();
       expect(await filesOf(lab(), disk?.metadata.uid ?? '-')).not.toEqual([]);
+      // Its machine still uses the disk, whoever owns the machine now.
+      await expect(lab().kubectl('delete', 'odisk', 'retained.data', '--wait=false')).rejects.toThrow(
+        'is in use by VirtualMachine retained',
+      );
       await placed.host.virsh('destroy', placed.domain);
       await placed.host.virsh('undefine', placed.domain);
+      await lab().until('disk', 'retained.data', (it) => is(it, 'Ready', 'True', 'Available'));
       await lab().remove('disk', 'retained.data');
       await lab().untilGone('disk', 'retained.data');
     });

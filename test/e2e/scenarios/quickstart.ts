@@ -100,7 +100,7 @@ export const quickstarted = (
     });
 
     it('shows power, host, address, Ready and reason in kubectl get ovm', async () => {
-      const table = (await lab().kubectl('get', 'ovm'))
+      const table = (await lab().kubectl('get', 'ovm', 'web-1'))
         .split('\n')
         .map((line) => line.trim().split(/\s{2,}/));
       const [head = [], row = []] = table;
