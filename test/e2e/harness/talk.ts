@@ -66,6 +66,7 @@ export const createTalk = async (plane: ControlPlane, caughtUp: (text: string) =
       await caughtUp(await plane.mustKubectl(argv, as(kind)));
     },
     remove: async (kind: Kind, ...names: string[]) => {
+      if (names.length === 0) return;
       await plane.mustKubectl(
         ['-n', team, 'delete', named(kind), ...names, '--wait=false', '--ignore-not-found'],
         as(kind),

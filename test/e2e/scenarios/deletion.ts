@@ -103,7 +103,7 @@ export const leftovers = (lab: () => Lab): void => {
       for (const name of names('machine')) await lab().untilGone('machine', name);
       for (const kind of ['disk', 'image'] as const) {
         const rest = names(kind);
-        if (rest.length > 0) await lab().remove(kind, ...rest);
+        await lab().remove(kind, ...rest);
         for (const name of rest) await lab().untilGone(kind, name);
       }
       for (const [kind, rest] of [
