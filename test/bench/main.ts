@@ -4,7 +4,7 @@
  * that are not measured now. Ends with 1 when a gate is missed.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { apiWrites } from './figures/api-writes.ts';
 import { burst } from './figures/burst.ts';
@@ -30,7 +30,7 @@ const rows: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
 const machineWords = (): string => {
   const [first] = cpus();
   const gib = Math.round(totalmem() / 1024 ** 3);
-  return `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${gib} GiB, Node ${process.versions.node}`;
+  return `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${gib} GiB, Node ${process.versions.node}, load average ${(loadavg()[0] ?? 0).toFixed(1)} before it began`;
 };
 
 const measure = async (names: readonly string[]): Promise<Report> => {
