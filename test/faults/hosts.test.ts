@@ -26,6 +26,16 @@ describe('a host that cannot be reached', () => {
     await scene.running();
   });
 
+  it('one of two, at create: the other one is taken, and nobody waits for the dead (I18)', async () => {
+    const scene = await setScene(lab, 'onedead');
+    lab.world.host.partition('onedead-1', { hang: true });
+    await scene.told('Host', 'onedead.onedead-1', 'Reachable', 'False');
+    await scene.make('m', { disks: [blank('root', scene.name)] });
+    await scene.running();
+    expect(scene.domain()?.host).toBe('onedead-2');
+    lab.world.host.heal('onedead-1');
+  });
+
   it('during create: the choice stands, nothing is started elsewhere, and it goes on when the host is back', async () => {
     const scene = await setScene(lab, 'during');
     let cut: string | undefined;
