@@ -30,7 +30,9 @@ export const truthOf = async (host: KvmHost): Promise<Truth> => {
     domains: lines(domains),
     pools: lines(pools),
     networks: lines(networks),
-    filters: lines(filters).map((line) => line.split(/\s+/).at(-1) ?? ''),
+    filters: lines(filters)
+      .map((line) => line.split(/\s+/).at(-1) ?? '')
+      .toSorted(),
     files: readdirSync(host.outside(host.diskDir)).toSorted(),
   };
 };
