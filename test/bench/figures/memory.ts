@@ -142,7 +142,8 @@ export const memory = async (): Promise<readonly Figure[]> => {
         what: `what ${count} machines add to it, paused and after a restart`,
         value: againMb - idleMb,
         unit: 'MB',
-        gate: atMost(120),
+        // The gate is one of ten thousand: fewer would pass it for nothing.
+        ...(count >= 10_000 ? { gate: atMost(120) } : {}),
         note: `${againMb.toFixed(0)} MB in all`,
       },
       {
