@@ -74,10 +74,10 @@ export const power = (lab: () => Lab): void => {
       await web.ask('killall -STOP acpid qemu-ga');
       await lab().patch('machine', 'web-1', {
         powerState: 'PoweredOff',
-        shutdown: { mode: 'GracefulThenHard', timeoutSeconds: 4 },
+        shutdown: { mode: 'GracefulThenHard', timeoutSeconds: 12 },
       });
       const asked = await lab().until('machine', 'web-1', (it) => is(it, 'Reconciling', 'True', 'Stopping'));
-      expect(conditionOf(asked, 'Reconciling')?.message).toContain('up to 4 s');
+      expect(conditionOf(asked, 'Reconciling')?.message).toContain('up to 12 s');
       await lab().untilReady('web-1', 'PoweredOff');
       expect(await web.state()).toBe('shut off (destroyed)');
       expect(web.lifecycle().at(-1)).toBe('Stopped Destroyed');
