@@ -144,7 +144,7 @@ const createBell = () => {
           const value = read();
           if (value !== undefined && value !== false) end(() => resolve(value));
         } catch (error) {
-          end(() => reject(error as Error));
+          end(() => reject(error));
         }
       };
       const timer = setTimeout(

@@ -123,8 +123,7 @@ const hindranceOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
 };
 
 /** The finalizer follows the intent, so whatever carries it may be on a host. */
-const mayExist = ({ vm, fresh = false }: VmWorld): boolean =>
-  !fresh && (vm.metadata.finalizers ?? []).includes(FINALIZER);
+const mayExist = ({ vm }: VmWorld): boolean => (vm.metadata.finalizers ?? []).includes(FINALIZER);
 
 /** The desire of a machine whose pool and size are known. */
 export const desireFor = (world: VmWorld, seen: VmSight): Desire | undefined =>

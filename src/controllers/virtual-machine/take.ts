@@ -65,7 +65,6 @@ const drive = async (
   signal: AbortSignal,
 ): Promise<Ended> => {
   const before = sightingOf(world, seen);
-  deps.ledger.noteMade(world.identity.uid);
   const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, () =>
     poolOf(deps, world).take(world.identity, step, signal),
   );
