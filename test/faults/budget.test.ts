@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isWriteOfOperator, type Life, live } from '../bench/figures/api-writes.ts';
 import { isRenewal, requestsByKind } from '../bench/figures/idle.ts';
 import { sleep } from '../bench/harness/cluster.ts';
+import type { Counts } from '../bench/harness/operator-protocol.ts';
 import {
   converge,
   imageFlags,
@@ -69,9 +70,10 @@ describe('a converged fleet', () => {
     const requests = [...requestsByKind(await since(before)).keys()];
     expect(requests.filter((name) => !isRenewal(name))).toEqual([]);
     const after = await lab.operator.counts();
-    const { survey: _before, ...others } = calls.calls;
-    const { survey: _after, ...othersAfter } = after.calls;
-    expect(othersAfter).toEqual(others);
+    // An audit may fall into these seconds: one survey per host, and one look at each of its storage pools.
+    const audited = new Set(['survey', 'storage.seePlace']);
+    const besides = (counts: Counts) => Object.entries(counts.calls).filter(([name]) => !audited.has(name));
+    expect(besides(after)).toEqual(besides(calls));
     expect(after.mutating).toBe(calls.mutating);
   });
 
