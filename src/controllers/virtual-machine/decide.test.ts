@@ -34,30 +34,15 @@ const withDisk = (claimed: boolean, change: Partial<VmWorld> = {}, heldBy?: stri
 const deleting = { deletionTimestamp: '2026-01-02T00:00:00Z' };
 
 describe('a new machine', () => {
-  const bare = (status: object) => {
-    const world = sampleWorld(sampleMachine({}, { metadata: { finalizers: [] } }));
-    return { ...world, vm: { ...world.vm, status } };
-  };
-
-  it('gets a host first, although another one is away: nothing of it can be there', () => {
-    expect(stepOf(decide(bare({}), sampleSight([], { unseen: ['node2'] })))).toEqual({
-      kind: 'place',
-      host: 'kvm.node1',
-    });
+  it('gets our finalizer first', () => {
+    const world = sampleWorld(sampleMachine({}, { metadata: { finalizers: [] }, status: undefined }));
+    expect(stepOf(decide(world, sampleSight([])))).toEqual({ kind: 'addFinalizer' });
   });
 
-  it('then our finalizer, before anything is made', () => {
-    expect(stepOf(decide(bare({ host: 'kvm.node1' }), sampleSight([])))).toEqual({ kind: 'addFinalizer' });
-  });
-
-  it('with our finalizer and no host its status was lost: whoever is away may have it', () => {
-    const world = sampleWorld(sampleMachine({}, { status: {} }));
-    const vm = { ...world.vm, status: {} };
+  it('then a host, written down before anything is made', () => {
+    const world = sampleWorld(sampleMachine({}, { status: {}, metadata: {} }));
+    const vm = { ...world.vm, status: { conditions: [] } };
     expect(stepOf(decide({ ...world, vm }, sampleSight([])))).toEqual({ kind: 'place', host: 'kvm.node1' });
-    expect(decide({ ...world, vm }, sampleSight([], { unseen: ['node2'] }))).toMatchObject({
-      plan: { kind: 'wait' },
-      reason: 'HostUnreachable',
-    });
   });
 
   it('is defined with a record that makes its first start due', () => {

@@ -122,28 +122,15 @@ const hindranceOf = (world: VmWorld, seen: VmSight): Decision | undefined => {
   return undefined;
 };
 
-/** The finalizer follows the intent, so whatever carries it may be on a host. */
-const mayExist = ({ vm }: VmWorld): boolean => (vm.metadata.finalizers ?? []).includes(FINALIZER);
+/** With our finalizer on it and no status, or a host in the status, something may have been made. */
+const mayExist = ({ vm, fresh = false }: VmWorld): boolean =>
+  !fresh && (vm.metadata.finalizers ?? []).includes(FINALIZER);
 
 /** The desire of a machine whose pool and size are known. */
 export const desireFor = (world: VmWorld, seen: VmSight): Desire | undefined =>
   world.resources.kind === 'ok'
     ? desireOf(world, world.resources.value, seen.seed, sightingOf(world, seen))
     : undefined;
-
-/**
- * First the intent, then the finalizer, then anything on a host. So a finalizer beside a status without a host says
- * that a status was lost, and without a finalizer nothing was made: a host that is away keeps no new machine waiting.
- */
-const decideNew = (world: VmWorld, seen: VmSight): Decision => {
-  const hindrance = conflictOf(world, seen) ?? hindranceOf(world, seen);
-  if (hindrance !== undefined) return hindrance;
-  if (hostIdOf(world, world.vm.status?.host) !== undefined)
-    return step({ kind: 'addFinalizer' }, 'Creating', 'The machine is being made.');
-  return world.resources.kind === 'lack'
-    ? wait('invalid', world.resources.lack.reason, world.resources.lack.message)
-    : decideHome(world, seen);
-};
 
 export const decide = (world: VmWorld, seen: VmSight): Decision => {
   const { vm } = world;
@@ -154,7 +141,11 @@ export const decide = (world: VmWorld, seen: VmSight): Decision => {
       : settled('progress', 'Deleting', 'Others hold the object.');
   }
   if (world.pausedBy !== undefined) return settled('progress', 'Paused', `Paused: ${world.pausedBy}.`);
-  if (!protectedByUs) return decideNew(world, seen);
+  if (!protectedByUs) {
+    return (
+      hindranceOf(world, seen) ?? step({ kind: 'addFinalizer' }, 'Creating', 'The machine is being made.')
+    );
+  }
   const conflict = conflictOf(world, seen) ?? hindranceOf(world, seen);
   if (conflict !== undefined) return conflict;
   if (world.resources.kind === 'lack') {

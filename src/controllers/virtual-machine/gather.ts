@@ -286,6 +286,7 @@ export const gather = (deps: GatherDeps, key: string): VmWorld | undefined => {
     ownedDisks: ownedDisks(context, vm),
     asked: ledger.asked(uid),
     relapses: ledger.relapses(uid),
+    fresh: ledger.isFresh(uid),
     monotonicMs: context.clock.monotonicMs(),
   };
 };

@@ -19,6 +19,11 @@ export interface Ledger {
   noteRelapse(uid: string, nowMs: number): void;
   /** The machine is off: the next stop begins anew. */
   clearAsked(uid: string): void;
+  /** Our finalizer was just put on an object without any record: nothing was ever made for it. */
+  noteFresh(uid: string): void;
+  isFresh(uid: string): boolean;
+  /** Something is about to be made on a host. */
+  noteMade(uid: string): void;
   forget(uid: string): void;
 }
 
@@ -28,6 +33,7 @@ const recoveredMs = 600_000;
 export const createLedger = (): Ledger => {
   const asked = new Map<string, Asked>();
   const relapses = new Map<string, Relapses>();
+  const fresh = new Set<string>();
   return {
     asked: (uid) => asked.get(uid),
     noteAsked: (uid, nowMs) => asked.set(uid, { sinceMs: asked.get(uid)?.sinceMs ?? nowMs, lastMs: nowMs }),
@@ -38,7 +44,11 @@ export const createLedger = (): Ledger => {
       relapses.set(uid, { count, lastMs: nowMs });
     },
     clearAsked: (uid) => asked.delete(uid),
+    noteFresh: (uid) => fresh.add(uid),
+    isFresh: (uid) => fresh.has(uid),
+    noteMade: (uid) => fresh.delete(uid),
     forget: (uid) => {
+      fresh.delete(uid);
       asked.delete(uid);
       relapses.delete(uid);
     },

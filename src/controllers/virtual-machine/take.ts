@@ -65,6 +65,7 @@ const drive = async (
   signal: AbortSignal,
 ): Promise<Ended> => {
   const before = sightingOf(world, seen);
+  deps.ledger.noteMade(world.identity.uid);
   const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, () =>
     poolOf(deps, world).take(world.identity, step, signal),
   );
@@ -256,6 +257,8 @@ export const take = async (
   switch (step.kind) {
     case 'addFinalizer':
       await addFinalizer(deps.context.kinds.machines.resource, world.vm, deps.context.effect, signal);
+      // Nothing is made without our finalizer: until the first step on a host, no host can have this machine.
+      if (world.vm.status?.host === undefined) deps.ledger.noteFresh(world.identity.uid);
       return { kind: 'wrote' };
     case 'removeFinalizer':
       await removeFinalizer(deps.context.kinds.machines.resource, world.vm, deps.context.effect, signal);

@@ -118,10 +118,7 @@ describe('a new machine while a host of the pool is down', () => {
     const world = { ...base, vm: { ...base.vm, status: {} } };
     const seen = sampleSight([], { unseen: ['node2'] });
     expect(decide(world, seen).reason).toBe('HostUnreachable');
-    expect(
-      decide({ ...world, vm: { ...world.vm, metadata: { ...world.vm.metadata, finalizers: [] } } }, seen)
-        .plan,
-    ).toEqual({
+    expect(decide({ ...world, fresh: true }, seen).plan).toEqual({
       kind: 'step',
       step: { kind: 'place', host: 'kvm.node1' },
     });

@@ -105,6 +105,8 @@ export interface VmWorld {
   readonly asked?: Asked | undefined;
   /** Starts that followed a stop nobody asked for; the next one waits. */
   readonly relapses?: { readonly count: number; readonly lastMs: number } | undefined;
+  /** Our finalizer was put on it by this process and nothing was made since: no host can have it. */
+  readonly fresh?: boolean | undefined;
   readonly monotonicMs: number;
 }
 
