@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP as versionOf } from 'node:net';
 import { Environment } from '@marcbachmann/cel-js';
 import { Ajv } from 'ajv';
 import type { StructuralSchema } from '../../../src/api/structural.ts';
@@ -17,6 +17,9 @@ class Cidr {
     this.text = text;
   }
 }
+
+/** 4, 6 or 0. The API server takes no address with a zone (k8s.io/apiserver/pkg/cel/library/ip.go). */
+const isIP = (text: string): number => (text.includes('%') ? 0 : versionOf(text));
 
 const isCidr = (text: string): boolean => {
   const [address = '', prefix = '', ...rest] = text.split('/');
