@@ -19,11 +19,12 @@ beforeAll(async () => {
 });
 afterAll(async () => lab.close());
 
-/** The machine's own four: finalizer, intent, what came of it, finalizer off. */
-const frugal: readonly string[] = ['patch', 'patch status', 'patch status', 'patch'];
+/** The machine's own four, none refused: finalizer, intent, what came of it and, at the very end, the finalizer off. */
+const frugal: readonly string[] = ['patch', 'patch', 'patch status', 'patch status'];
 
 const expectFrugal = (life: Life): void => {
-  expect(life.machine).toEqual(frugal);
+  expect(life.machine.toSorted()).toEqual(frugal);
+  expect(life.machine.at(-1)).toBe('patch');
   expect(life.events).toBeLessThanOrEqual(3);
 };
 
@@ -51,7 +52,7 @@ describe('writes over the life of a machine whose guest is silent', () => {
 it('a guest that tells of itself costs one more write', async () => {
   await lab.operator.guests({ agent: true, bootMs: 1_500 });
   const { machine } = await live(lab, 'talking', 'none');
-  expect(machine).toEqual(['patch', 'patch status', 'patch status', 'patch status', 'patch']);
+  expect(machine.toSorted()).toEqual([...frugal, 'patch status']);
 });
 
 describe('a converged fleet', () => {

@@ -42,7 +42,10 @@ export const live = async (lab: SimulatedLab, name: string, shape: DiskShape): P
   await cluster.call({ method: 'DELETE', path: machinePath(name, namespace) });
   await untilGone(lab, machinePath(name, namespace));
   await operator.quiet(3_000);
-  const entries = (await cluster.plane.audit()).slice(before).filter(isWriteOfOperator);
+  // Events of hosts and pools, which may have become ready a moment ago, are in another namespace.
+  const entries = (await cluster.plane.audit())
+    .slice(before)
+    .filter((entry) => isWriteOfOperator(entry) && entry.namespace === namespace);
   const of = (resource: string) => entries.filter((it) => it.resource === resource);
   return {
     machine: of('virtualmachines').map(nameOf),
