@@ -43,7 +43,7 @@ export interface OperatorProcess {
   readonly ended: Promise<void>;
   /** As SIGTERM. */
   stop(): Promise<void>;
-  /** Resolves once no controller has had anything to do for a while. */
+  /** Resolves once no controller has had anything to do for a while; at once when it was killed. */
   quiet(calmMs?: number): Promise<void>;
 }
 
@@ -92,13 +92,13 @@ const mortalAccess = (access: ClusterAccess, isDead: () => boolean): ClusterAcce
 });
 
 const createQuiet =
-  (operator: Operator) =>
+  (operator: Operator, isDead: () => boolean) =>
   async (calmMs = 1_500): Promise<void> => {
     const busy = (): boolean =>
       operator.state() !== 'leading' ||
       operator.controllers.some((it) => it.depth() > 0 || it.running().length > 0);
     let sinceMs = clock.monotonicMs();
-    while (clock.monotonicMs() - sinceMs < calmMs) {
+    while (!isDead() && clock.monotonicMs() - sinceMs < calmMs) {
       await clock.sleep(50, forever);
       if (busy()) sinceMs = clock.monotonicMs();
     }
@@ -167,6 +167,6 @@ export const startOperator = async (
       ends.abort();
       await run;
     },
-    quiet: createQuiet(operator),
+    quiet: createQuiet(operator, () => killed),
   };
 };
