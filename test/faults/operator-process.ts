@@ -43,7 +43,7 @@ export interface OperatorProcess {
   readonly ended: Promise<void>;
   /** As SIGTERM. */
   stop(): Promise<void>;
-  /** Resolves once no controller has had anything to do for a while; at once when it was killed. */
+  /** Resolves once no controller has had anything to do for a while; rejects once it is killed. */
   quiet(calmMs?: number): Promise<void>;
 }
 
@@ -98,8 +98,9 @@ const createQuiet =
       operator.state() !== 'leading' ||
       operator.controllers.some((it) => it.depth() > 0 || it.running().length > 0);
     let sinceMs = clock.monotonicMs();
-    while (!isDead() && clock.monotonicMs() - sinceMs < calmMs) {
+    while (clock.monotonicMs() - sinceMs < calmMs) {
       await clock.sleep(50, forever);
+      if (isDead()) throw dead();
       if (busy()) sinceMs = clock.monotonicMs();
     }
   };
