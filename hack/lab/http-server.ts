@@ -18,6 +18,8 @@ export type Route =
   | { kind: 'wrongLength'; content: Content; length: number }
   /** Sends `chunkBytes`, then waits `pauseMs`, and so on. */
   | { kind: 'slow'; content: Content; chunkBytes: number; pauseMs: number }
+  /** Sends `bytes`, and the rest once `until` has resolved. */
+  | { kind: 'held'; content: Content; bytes: number; until: Promise<unknown> }
   /** A redirect to its own path is a loop. */
   | { kind: 'redirect'; location: string; status?: 301 | 302 | 303 | 307 | 308 }
   | { kind: 'status'; status: number; body?: string }
@@ -52,10 +54,12 @@ export type FileServer = {
 const sizeOf = (content: Content): number =>
   'path' in content ? statSync(content.path).size : content.bytes.byteLength;
 
+type Hold = { bytes: number; until: Promise<unknown> };
+
 const send = async (
   response: ServerResponse,
   content: Content,
-  shape: { length?: number; end?: number; chunkBytes?: number; pauseMs?: number },
+  shape: { length?: number; end?: number; chunkBytes?: number; pauseMs?: number; hold?: Hold },
 ): Promise<void> => {
   const size = sizeOf(content);
   const end = Math.min(shape.end ?? size, size);
@@ -70,8 +74,11 @@ const send = async (
       ? createReadStream(content.path, { end: Math.max(end - 1, 0), highWaterMark: step })
       : slices(content.bytes.subarray(0, end), step);
   if (end > 0) {
+    let sent = 0;
     for await (const chunk of source) {
       if (response.destroyed) return;
+      if (shape.hold !== undefined && sent >= shape.hold.bytes) await shape.hold.until;
+      sent += chunk.byteLength;
       if (!response.write(chunk)) await drained(response);
       if (shape.pauseMs !== undefined) await sleep(shape.pauseMs);
     }
@@ -106,6 +113,8 @@ const answer = async (route: Route, request: IncomingMessage, response: ServerRe
       return send(response, route.content, { length: route.length });
     case 'slow':
       return send(response, route.content, { chunkBytes: route.chunkBytes, pauseMs: route.pauseMs });
+    case 'held':
+      return send(response, route.content, { hold: { bytes: route.bytes, until: route.until } });
     case 'redirect':
       response.writeHead(route.status ?? 302, { location: route.location }).end();
       return;

@@ -1,5 +1,5 @@
 /** The quickstart as a tenant applies it: an image from a URL, a machine, what kubectl and virsh say of it. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -32,8 +32,15 @@ export const quickstarted = (
     it('imports an image over HTTP, tells how many percent, and verifies its checksum', async () => {
       const { image: guest, files: server } = lab();
       const content = { path: guest.qcow2Path };
-      server.setRoute('/slow.qcow2', { kind: 'slow', content, chunkBytes: 512 * 1024, pauseMs: 40 });
-      await lab().apply(image('tiny', `${server.url}/slow.qcow2`, `sha256:${guest.sha256.qcow2}`));
+      // The rest is sent once the percent was seen: a fast machine would be through before it could be told.
+      const told = Promise.withResolvers<void>();
+      const bytes = Math.floor(statSync(guest.qcow2Path).size / 2);
+      server.setRoute('/held.qcow2', { kind: 'held', content, bytes, until: told.promise });
+      await lab().apply(image('tiny', `${server.url}/held.qcow2`, `sha256:${guest.sha256.qcow2}`));
+      await lab().until('image', 'tiny', (it) =>
+        ((it?.status?.copies ?? []) as { percent?: number }[]).some(({ percent = 0 }) => percent > 0),
+      );
+      told.resolve();
       const ready = await lab().until('image', 'tiny', (it) => is(it, 'Ready', 'True'));
       expect(ready.status).toMatchObject({ digest: `sha256:${guest.sha256.qcow2}` });
       const percents = lab()
