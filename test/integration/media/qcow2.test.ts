@@ -62,22 +62,23 @@ describe.skipIf(!ready)('qcow2 files of qemu-img', () => {
     ['a backing file', create('-b', '@/base', '-F', 'raw', '@/disk'), /backing file/],
     ['a data file', create('-o', 'data_file=@/data', '@/disk', '1G'), /external file/],
     ['a raw data file', create('-o', 'data_file=@/data,data_file_raw=on', '@/disk', '1G'), /external file/],
-    [
-      'LUKS',
-      create(
-        '--object',
-        'secret,id=s,data=abc',
-        '-o',
-        'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10',
-        '@/disk',
-        '1M',
-      ),
-      /encrypted/,
-    ],
   ])('refuses %s', async (_name, args, message) => {
     const { ours } = await inspectMade(args);
     expect(ours).toThrow(message);
   });
+
+  // qemu-img times its own key derivation and gives up where the kernel counts CPU time in ticks: the header of a
+  // plain file is changed instead (docs/interop/qcow2: crypt_method, bytes 32 to 35; 1 is AES, 2 is LUKS).
+  it.each([1, 2])('refuses encryption of method %i', async (method) =>
+    inFolder(async (folder) => {
+      const file = join(folder, 'disk');
+      await tool('qemu-img', 'create', '-q', '-f', 'qcow2', file, '1M');
+      const bytes = await readFile(file);
+      expect(() => inspectQcow2(bytes, bytes.byteLength)).not.toThrow();
+      bytes.writeUInt32BE(method, 32);
+      expect(() => inspectQcow2(bytes, bytes.byteLength)).toThrow(/encrypted/);
+    }),
+  );
 
   it('refuses bitmaps', async () => {
     const { ours } = await inspectMade(create('@/disk', '1G'), [['bitmap', '--add', '@/disk', 'b0']]);
