@@ -92,12 +92,10 @@ describe.skipIf(!ready)('qcow2 files of qemu-img', () => {
     expect(ours().virtualSizeBytes).toBe(65_536);
   });
 
-  it.each(['vmdk', 'vhdx', 'vdi', 'vpc', 'qed', 'qcow', 'luks', 'parallels'])('names %s', async (format) => {
-    const secret =
-      format === 'luks' ? ['--object', 'secret,id=s,data=abc', '-o', 'key-secret=s,iter-time=10'] : [];
+  it.each(['vmdk', 'vhdx', 'vdi', 'vpc', 'qed', 'qcow', 'parallels'])('names %s', async (format) => {
     await inFolder(async (folder) => {
       const file = join(folder, 'disk');
-      await tool('qemu-img', 'create', '-q', '-f', format, ...secret, file, '8M');
+      await tool('qemu-img', 'create', '-q', '-f', format, file, '8M');
       expect((await stat(file)).size).toBeGreaterThan(0);
       expect(detectFormat(await readFile(file))).toBe(format === 'vpc' ? 'vhd' : format);
     });
