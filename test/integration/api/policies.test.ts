@@ -157,14 +157,14 @@ describe('deletion protection', () => {
       'wait',
       `--for=jsonpath=${condition}.status}=True`,
       'ns/team-b',
-      '--timeout=60s',
+      '--timeout=300s',
     ]);
     expect(
       await cluster.mustKubectl(['get', 'ns', 'team-b', '-o', `jsonpath=${condition}.message}`]),
     ).toContain('VirtualDisk team-b/kept is protected');
     const patch = JSON.stringify({ spec: { deletionProtection: false } });
     await cluster.mustKubectl(['patch', 'odisk', 'kept', '-n', 'team-b', '--type=merge', '-p', patch]);
-    await cluster.mustKubectl(['wait', '--for=delete', 'ns/team-b', '--timeout=90s']);
+    await cluster.mustKubectl(['wait', '--for=delete', 'ns/team-b', '--timeout=300s']);
   });
 });
 
@@ -208,7 +208,7 @@ describe('disks in use', () => {
     await cluster.mustKubectl(['create', 'namespace', 'team-c']);
     await cluster.apply(disk('used', {}, 'team-c'));
     await claim('used', 'run', 'team-c');
-    await cluster.mustKubectl(['delete', 'namespace', 'team-c', '--timeout=90s']);
+    await cluster.mustKubectl(['delete', 'namespace', 'team-c', '--timeout=300s']);
   });
 });
 

@@ -32,7 +32,7 @@ describe('a machine on a simulated host', () => {
     await lab.apply(machine('counted', 'sim'));
     const vm = await runs('counted');
     expect(vm?.status).toMatchObject({ powerState: 'PoweredOn', resources: { cpus: 1, memory: '256Mi' } });
-    await lab.plane.mustKubectl(['delete', kind, 'counted', '-n', 'default', '--timeout=60s']);
+    await lab.plane.mustKubectl(['delete', kind, 'counted', '-n', 'default', '--timeout=300s']);
     await lab.quiet(running);
     const writes = await writesOf('counted');
     expect(
@@ -85,7 +85,7 @@ describe('a machine on a simulated host', () => {
     await runs('first');
     await lab.apply(machine('second', 'small', { memory: '12Gi' }));
     await lab.until(kind, 'second', (it) => has(it, 'Ready', 'False', 'NoHostFits'), inDefault);
-    await lab.plane.mustKubectl(['delete', kind, 'first', '-n', 'default', '--timeout=60s']);
+    await lab.plane.mustKubectl(['delete', kind, 'first', '-n', 'default', '--timeout=300s']);
     await runs('second');
   });
 });
