@@ -52,6 +52,13 @@ const claim = (name: string, purpose: string, namespace = 'team-a') =>
 const asAlice = (it: object) =>
   cluster.kubectl(['apply', '-f', '-'], { stdin: JSON.stringify(it), kubeconfig: alice });
 
+/** By a policy, and not because alice's rights are not known yet either. */
+const refusedByPolicy = async (args: readonly string[], stdin?: string): Promise<boolean> => {
+  const input = stdin === undefined ? {} : { stdin };
+  const { code, stderr } = await cluster.kubectl(args, { kubeconfig: alice, ...input });
+  return code !== 0 && stderr.includes('ValidatingAdmissionPolicy');
+};
+
 /** The API server takes up new policies a moment after they were stored; a dry run tells when. */
 const untilInForce = async (): Promise<void> => {
   const probes: [object, string[]][] = [
@@ -62,9 +69,7 @@ const untilInForce = async (): Promise<void> => {
   await claim('probe-claimed', 'run');
   for (const [, args] of probes) {
     const probe = ['delete', '-n', 'team-a', '--dry-run=server', ...args];
-    while ((await cluster.kubectl(probe, { kubeconfig: alice })).code === 0) {
-      await sleep(100);
-    }
+    while (!(await refusedByPolicy(probe))) await sleep(100);
   }
   const secrets = [
     machine('probe', { cloudInit: { userDataSecretRef: { name: 'hers-not' } } }),
@@ -73,7 +78,7 @@ const untilInForce = async (): Promise<void> => {
   for (const probe of secrets) {
     const stdin = JSON.stringify(probe);
     const args = ['create', '--dry-run=server', '-f', '-'];
-    while ((await cluster.kubectl(args, { stdin, kubeconfig: alice })).code === 0) await sleep(100);
+    while (!(await refusedByPolicy(args, stdin))) await sleep(100);
   }
 };
 

@@ -92,7 +92,7 @@ describe('storage and networks on a real API server', () => {
     host.networks.delete(uuid);
     const back = lab.world.calls.log().length;
     lab.world.events.emit({ kind: 'network', host: 'h1' });
-    await expect.poll(() => host.networks.get(uuid)?.active, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => host.networks.get(uuid)?.active, { interval: 10 }).toBe(true);
     const steps = lab.world.calls
       .log()
       .slice(back)

@@ -39,15 +39,20 @@ describe('a machine on a simulated host', () => {
       writes.length,
       JSON.stringify(writes.map(({ verb, subresource }) => `${verb} ${subresource}`)),
     ).toBeLessThanOrEqual(4);
-    const events = JSON.parse(
-      await lab.plane.mustKubectl(['get', 'events.events.k8s.io', '-n', 'default', '-o', 'json']),
-    ) as {
-      items: { regarding: { name: string }; reason: string }[];
+    const eventsOf = async (name: string): Promise<readonly string[]> => {
+      const text = await lab.plane.mustKubectl([
+        'get',
+        'events.events.k8s.io',
+        '-n',
+        'default',
+        '-o',
+        'json',
+      ]);
+      const { items } = JSON.parse(text) as { items: { regarding: { name: string }; reason: string }[] };
+      return items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason);
     };
-    const told = events.items
-      .filter(({ regarding }) => regarding.name === 'counted')
-      .map(({ reason }) => reason);
-    expect(told).toContain('Started');
+    await expect.poll(() => eventsOf('counted')).toContain('Started');
+    const told = await eventsOf('counted');
     expect(told.length, told.join()).toBeLessThanOrEqual(3);
   });
 
