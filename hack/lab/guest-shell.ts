@@ -4,9 +4,21 @@ import type { KvmHost } from './kvm-host-types.ts';
 const terminalOf = async (host: KvmHost, domain: string): Promise<string> =>
   (await host.virsh('ttyconsole', domain)).trim();
 
-/** Sends a line to the guest's shell and waits for no answer: for what ends the guest. The shell must be there. */
-export const tellGuest = async (host: KvmHost, domain: string, command: string): Promise<void> => {
-  await host.exec(['tee', await terminalOf(host, domain)], { stdin: `${command}\n` });
+/**
+ * Sends a command that ends the guest to its shell, which must be there, and waits until the guest is gone: no answer
+ * could be told from one that came too late. Throws when the guest is still there after `limitSeconds`.
+ */
+export const endGuest = async (
+  host: KvmHost,
+  domain: string,
+  command: string,
+  limitSeconds = 180,
+): Promise<void> => {
+  // QEMU reads what is written only while somebody has the terminal open, and closes it when it ends.
+  const script = 'exec 3<> "$1"; printf "%s\\n" "$2" >&3; cat <&3 > /dev/null';
+  const argv = ['timeout', `${limitSeconds}`, 'sh', '-c', script, 'sh', await terminalOf(host, domain)];
+  const { code, stderr } = await host.exec([...argv, command], { allowFailure: true });
+  if (code === 124) throw new Error(`${command} did not end ${domain} in ${limitSeconds} s: ${stderr}`);
 };
 
 /**

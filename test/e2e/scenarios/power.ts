@@ -75,7 +75,7 @@ export const power = (lab: () => Lab): void => {
 
     it('comes back with restartPolicy Always when the guest powers itself off', async () => {
       const web = lab().placed('web-1');
-      await untilStartedAgain(lab(), 'web-1', () => web.tell('poweroff'));
+      await untilStartedAgain(lab(), 'web-1', () => web.end('poweroff'));
       expect(web.lifecycle().slice(-3)).toContain('Stopped Shutdown');
     });
 
@@ -104,7 +104,7 @@ export const power = (lab: () => Lab): void => {
       );
       const web = lab().placed('web-1');
       await web.facts();
-      await web.tell('poweroff');
+      await web.end('poweroff');
       await lab().untilReady('web-1', 'GuestPoweredOff');
       expect(await web.state()).toBe('shut off (shutdown)');
     });
