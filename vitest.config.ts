@@ -7,14 +7,14 @@ const suite = (name: string, options: object = {}) => ({
 });
 
 /**
- * Limits only say when to give up, so they are far above what a busy machine takes. Two files at a time, of whatever
+ * Limits only say when to give up, so they are far above what a busy machine takes. Three files at a time, of whatever
  * suite: they wait more than they work, and each starts servers of its own.
  */
 const real = {
   testTimeout: 600_000,
   hookTimeout: 900_000,
   expect: { poll: { timeout: 120_000, interval: 100 } },
-  maxWorkers: 2,
+  maxWorkers: 3,
   sequence: { groupOrder: 1 },
 };
 

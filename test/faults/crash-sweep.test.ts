@@ -168,9 +168,16 @@ describe('crash sweep', () => {
       }
     };
     await Promise.all(Array.from({ length: lanes }, lane));
-    // With nobody beside it each life comes by its point.
+    // With nobody beside it a life comes by its point, unless two writes of it happened to become one.
     for (const target of stubborn) {
-      await attemptAt(target, () => missed.push(`${wordsOf(target)}, ${target.mode}`));
+      let missedIt = true;
+      for (let attempt = 1; missedIt && attempt <= maxAttempts && failures.length === 0; attempt += 1) {
+        missedIt = false;
+        await attemptAt(target, () => {
+          missedIt = true;
+        });
+      }
+      if (missedIt) missed.push(`${wordsOf(target)}, ${target.mode}`);
     }
     await quiet();
     console.info(
