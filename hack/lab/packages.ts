@@ -105,7 +105,10 @@ export const ensureDebianPackages = async (
   if ((await missingPackages(names)).length === 0) return;
   const isRoot = process.getuid?.() === 0;
   // A fresh machine has no package lists, and without them apt knows no name.
-  if (isRoot && !hasPackageLists()) await mustAptGet(['update'], { say }, signal);
+  if (isRoot && !hasPackageLists()) {
+    say('fetching the lists of Debian packages');
+    await mustAptGet(['update'], { say }, signal);
+  }
   const missing = await missingPackages([...new Set(names)]);
   if (!isRoot) throw new Error(`these Debian packages are missing: ${missing.join(' ')}`);
   say(`installing Debian packages: ${missing.join(' ')}`);
