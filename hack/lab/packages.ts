@@ -42,6 +42,7 @@ export const guestImagePackages: readonly string[] = [
   'syslinux',
   'syslinux-common',
   'xz-utils',
+  'zstd',
 ];
 
 const policyPath = '/usr/sbin/policy-rc.d';
