@@ -136,7 +136,7 @@ describe('S2, S4: characters that mean something to XML or a shell', () => {
     'https://example.org/a b',
     "https://example.org/'$(id)\u0000",
     'https://exa\u202emple.org/',
-  ])('%s is no URL of an image', async (url) => {
+  ])('%j is no URL of an image', async (url) => {
     const message = await refusal(image('attack', 'default', 'local', url, `sha256:${'0'.repeat(64)}`));
     expect(message).toContain('must be an http or https URL');
   });
