@@ -168,6 +168,19 @@ export const Reason = Object.fromEntries(Object.keys(reasonTable).map((name) => 
 export const categoryOf = (reason: string): ReasonCategory | undefined =>
   Object.hasOwn(reasonTable, reason) ? reasonTable[reason as Reason].category : undefined;
 
+const missingReferences: ReadonlySet<string> = new Set<Reason>([
+  'HostPoolNotFound',
+  'StoragePoolNotFound',
+  'NetworkNotFound',
+  'SizeNotFound',
+  'ImageNotFound',
+  'DiskNotFound',
+  'SecretNotFound',
+]);
+
+/** Whether the reason names an object that is not there: one `kubectl apply` may bring it a moment later. */
+export const isMissingReference = (reason: string): boolean => missingReferences.has(reason);
+
 /** What each condition type says when it is True. */
 export const conditionTypes = {
   Ready: 'The object is as its spec says. A machine stopped on purpose is ready.',

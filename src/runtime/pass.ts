@@ -73,6 +73,8 @@ export interface PassParts<K extends string, World, Seen, Step extends { readonl
   /** The status as the world has it, to skip a write that would change nothing. */
   current(world: World): Status | undefined;
   write(world: World, status: Status, signal: AbortSignal): Promise<void>;
+  /** Whether the status tells of a lack that may be made up for in a moment: it is held back for `graceMs`. */
+  isEarly?(before: Status | undefined, after: Status): boolean;
   /** Metrics and events. Runs after the write; what it throws is logged and changes nothing. */
   observe?(report: PassReport<World, Seen, Step, Status>): void;
 }
@@ -86,11 +88,10 @@ export interface PassOptions {
   readonly pollMs?: number;
   /** Time for see and take together, below the controller's deadline so that a status can still be written; default 45,000. */
   readonly workMs?: number;
-  /**
-   * A status between two settled ones is written only once it has lasted this long, and not sooner than this after
-   * the one before it, in ms; default 1,000. Settled and faulty ones are written at once. 0 turns it off.
-   */
+  /** A status between two settled ones is written once it has lasted this long, in ms; default 1,000, 0 is off. */
   readonly coalesceMs?: number;
+  /** For how long a status that `isEarly` is not written, in ms; default 5,000. */
+  readonly graceMs?: number;
 }
 
 /** One reconcile: throws a Fault for the controller's policy, after the status says so. */
@@ -226,10 +227,10 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
   parts: Parts<K, World, Seen, Step, Status>,
   given: PassOptions,
 ): Pass<K> => {
-  const defaults = { effect: plainEffect, maxSteps: 16, pollMs: 60_000, workMs: 45_000, coalesceMs: 1_000 };
-  const options: Required<PassOptions> = { ...defaults, ...given };
+  const times = { pollMs: 60_000, workMs: 45_000, coalesceMs: 1_000, graceMs: 5_000 };
+  const options: Required<PassOptions> = { effect: plainEffect, maxSteps: 16, ...times, ...given };
   const { clock, effect, pollMs, workMs } = options;
-  const coalescer = createCoalescer<K>(clock, options.coalesceMs);
+  const coalescer = createCoalescer<K>(options);
 
   const walk = async (key: K, trail: Trail<World, Seen, Step>, signal: AbortSignal): Promise<End> => {
     try {
@@ -257,7 +258,8 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     const wrote = !statusEqual(before, after);
     const final = fault !== undefined || (end.kind === 'planned' && plan?.kind === 'settled');
     if (wrote) {
-      const heldMs = final ? 0 : coalescer.heldMs(key);
+      const early = parts.isEarly?.(before, after) === true;
+      const heldMs = coalescer.heldMs(key, early ? 'early' : final ? 'final' : 'between');
       if (heldMs > 0) {
         return heldMs;
       }
@@ -288,6 +290,8 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
       return settled;
     }
     const heldMs = canTell(end, trail.seen) ? await publish(key, trail, end, log, signal) : 0;
+    // What is not told yet is no failure yet: it is looked at again when it is to be told.
+    if (end.kind === 'fault' && heldMs > 0) return { kind: 'again', afterMs: heldMs };
     return sooner(outcomeOf(end, trail.plan, pollMs), heldMs);
   };
 };
