@@ -42,6 +42,8 @@ const advice = {
   WaitingForNetwork: '`kubectl describe ovn NAME`: `status.hosts` says why, host by host.',
   WaitingForDependents: 'Delete the objects that the message names, or wait until they are gone.',
   WaitingForDetach: 'Take the disk out of `spec.disks` of the machine that the message names.',
+  RequiresNetworkRestart:
+    'Move the machines away or stop them, then run `virsh net-destroy` for the network on the hosts named; the operator starts it anew at once. A reboot of the host does the same.',
   RequiresPowerCycle:
     'Read `status.pendingChanges`. Set `spec.restartRequestedAt` to the present time to apply it now. A reboot from inside the guest does not apply it.',
   AgentNotConnected: 'Install and start `qemu-guest-agent` in the guest, or ignore it.',
