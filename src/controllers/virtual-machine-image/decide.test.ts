@@ -56,6 +56,34 @@ const recorded = (...hosts: string[]) =>
 const imports = (...entries: [string, ReturnType<typeof failed> | ReturnType<typeof running>][]) =>
   new Map(entries);
 
+describe('an image whose server refused its credentials', () => {
+  const refused = new Fault('denied', 'answered with status 401', { reason: 'CredentialsRefused' });
+  const source = { ...image.spec.source, credentialsSecretRef: { name: 's' } };
+  const entry = { ...failed('kvm.n2', refused, nowMs + 500_000), secretVersion: 'u/1' };
+  const withSecret = sampleWorld(
+    { ...image, spec: { ...image.spec, source } },
+    { imports: imports(['kvm.n2', entry]) },
+  );
+  const at = (secretVersion?: string) =>
+    decide(withSecret, { ...nowhere, ...(secretVersion === undefined ? {} : { secretVersion }) }, nowMs);
+
+  it('looks at its Secret now and then, and leaves the server alone while that is the same or unknown', () => {
+    for (const decision of [at('u/1'), at()]) {
+      expect(brief(decision)).toBe('wait: trouble CredentialsRefused');
+      expect(decision.plan).toEqual({ kind: 'wait', afterMs: 10_000 });
+    }
+  });
+
+  it('is fetched at once when the Secret is another, or gone', () => {
+    for (const version of ['u/2', 'absent']) expect(brief(at(version))).toMatch(/^import kvm.n2: /);
+  });
+
+  it('waits long when it names no Secret', () => {
+    const without = world({ imports: imports(['kvm.n2', failed('kvm.n2', refused, nowMs + 500_000)]) });
+    expect(decide(without, nowhere, nowMs).plan).toEqual({ kind: 'wait', afterMs: 500_000 });
+  });
+});
+
 describe('an image', () => {
   const demanded = new Set(['kvm.n1']);
   const table: readonly (readonly [string, ImageWorld, ImageSight, string])[] = [

@@ -3,17 +3,32 @@ import { FINALIZER } from '../../api/identity.ts';
 import { settled, step, wait } from '../decision.ts';
 import { decideDeletion } from './decide-deletion.ts';
 import type { Decision } from './decision.ts';
-import { refusalOf, verdictOfImport } from './refusal.ts';
+import { isRefused, refusalOf, verdictOfImport } from './refusal.ts';
 import { completeCopies, copyKeyOf, hiddenCopies, isComplete, wantedHosts } from './wanted.ts';
 import type { HostWorld, ImageSight, ImageWorld, ImportState } from './world.ts';
 
 /** Progress comes by the jobs room; this is for when it forgets us. */
 const importPollMs = 60_000;
 
-/** Not begun, or failed and due again: by time, or because the pool takes other sizes now. */
-const isDue = (world: ImageWorld, state: ImportState | undefined, nowMs: number): boolean =>
+/** Secrets are not watched; one that was refused is looked at this often, and the server left alone meanwhile. */
+const secretPollMs = 10_000;
+
+const hasNewSecret = (state: ImportState, { secretVersion }: ImageSight): boolean =>
+  isRefused(state) &&
+  state.kind === 'failed' &&
+  secretVersion !== undefined &&
+  secretVersion !== state.secretVersion;
+
+/** Not begun, or failed and due again: by time, or because the pool takes other sizes or the Secret is another. */
+const isDue = (
+  world: ImageWorld,
+  seen: ImageSight,
+  state: ImportState | undefined,
+  nowMs: number,
+): boolean =>
   state === undefined ||
-  (state.kind === 'failed' && (state.dueMs <= nowMs || state.maxImageBytes !== world.maxImageBytes));
+  (state.kind === 'failed' &&
+    (state.dueMs <= nowMs || state.maxImageBytes !== world.maxImageBytes || hasNewSecret(state, seen)));
 
 /** Which of the wanted copies are to be begun now. */
 export const toImport = (world: ImageWorld, seen: ImageSight, nowMs: number): readonly HostWorld[] =>
@@ -21,7 +36,7 @@ export const toImport = (world: ImageWorld, seen: ImageSight, nowMs: number): re
     ? []
     : wantedHosts(world, seen).filter(
         ({ name }) =>
-          !isComplete(seen, name) && isDue(world, world.imports.get(copyKeyOf(world, name)), nowMs),
+          !isComplete(seen, name) && isDue(world, seen, world.imports.get(copyKeyOf(world, name)), nowMs),
       );
 
 export const beginImports = (hosts: readonly HostWorld[]): Decision =>
@@ -33,7 +48,9 @@ const decideFailed = (world: ImageWorld, seen: ImageSight, nowMs: number): Decis
     const state = world.imports.get(copyKeyOf(world, name));
     if (state?.kind === 'failed' && !isComplete(seen, name)) {
       const { health, reason, message } = verdictOfImport(state.fault);
-      return wait(health, reason, message, Math.max(0, state.dueMs - nowMs));
+      const dueMs = Math.max(0, state.dueMs - nowMs);
+      const polls = isRefused(state) && world.image.spec.source.credentialsSecretRef !== undefined;
+      return wait(health, reason, message, polls ? Math.min(dueMs, secretPollMs) : dueMs);
     }
   }
   return undefined;
