@@ -203,23 +203,26 @@ describe('S12: a tenant of whom the cluster knows view, edit or admin', () => {
     }
   });
 
-  it.each(['edit', 'admin'])('%s: makes, changes and deletes machines, and writes no status', async (role) => {
-    const kubeconfig = await plane.userKubeconfig(`${role}er`);
-    for (const manifest of manifests) {
-      const stdin = JSON.stringify(manifest);
-      const what = [`${manifest.kind}.ovcp.dev`, 'hers', ...at];
-      await plane.mustKubectl(['create', '-f', '-'], { stdin, kubeconfig });
-      await plane.mustKubectl(['annotate', ...what, 'example.org/mine=1'], { kubeconfig });
-      const plural = `${manifest.kind.toLowerCase()}s`;
-      const { code, stderr } = await putStatus(plural, manifest, kubeconfig);
-      expect(code).not.toBe(0);
-      expect(stderr).toContain(`cannot update resource "${plural}/status"`);
-      const ask = ['auth', 'can-i', 'patch', `${plural}.ovcp.dev`, '--subresource=status', ...at];
-      const mayPatch = await plane.kubectl(ask, { kubeconfig });
-      expect(mayPatch.stdout.trim()).toBe('no');
-      await plane.mustKubectl(['delete', ...what], { kubeconfig });
-    }
-  });
+  it.each(['edit', 'admin'])(
+    '%s: makes, changes and deletes machines, and writes no status',
+    async (role) => {
+      const kubeconfig = await plane.userKubeconfig(`${role}er`);
+      for (const manifest of manifests) {
+        const stdin = JSON.stringify(manifest);
+        const what = [`${manifest.kind}.ovcp.dev`, 'hers', ...at];
+        await plane.mustKubectl(['create', '-f', '-'], { stdin, kubeconfig });
+        await plane.mustKubectl(['annotate', ...what, 'example.org/mine=1'], { kubeconfig });
+        const plural = `${manifest.kind.toLowerCase()}s`;
+        const { code, stderr } = await putStatus(plural, manifest, kubeconfig);
+        expect(code).not.toBe(0);
+        expect(stderr).toContain(`cannot update resource "${plural}/status"`);
+        const ask = ['auth', 'can-i', 'patch', `${plural}.ovcp.dev`, '--subresource=status', ...at];
+        const mayPatch = await plane.kubectl(ask, { kubeconfig });
+        expect(mayPatch.stdout.trim()).toBe('no');
+        await plane.mustKubectl(['delete', ...what], { kubeconfig });
+      }
+    },
+  );
 
   it('view: looks, and changes nothing', async () => {
     const kubeconfig = await plane.userKubeconfig('viewer');
@@ -278,9 +281,9 @@ describe('S26: the operator’s own account', () => {
   });
 
   it('may do what it is there for', async () => {
-    expect(
-      await may('patch', 'virtualmachines.ovcp.dev', '--subresource=status', '-n', 'default'),
-    ).toBe(true);
+    expect(await may('patch', 'virtualmachines.ovcp.dev', '--subresource=status', '-n', 'default')).toBe(
+      true,
+    );
     expect(await may('get', 'secrets/any', '-n', 'default')).toBe(true);
   });
 });

@@ -69,7 +69,7 @@ export const createImportRoom = (options: ImportRoomOptions): ImportRoom => {
     if (state?.kind === 'failed' && entry !== undefined) {
       entry.failures += 1;
       const wait = delayMs(backoffOf(state.fault), entry.failures, random);
-      const dueMs = clock.nowMs() + Math.round(wait);
+      const dueMs = clock.monotonicMs() + Math.round(wait);
       const { host, maxImageBytes, secretVersion } = entry;
       entry.failed = { kind: 'failed', host, fault: state.fault, dueMs, maxImageBytes, secretVersion };
     }

@@ -21,7 +21,7 @@ export interface HostWorld {
 }
 
 /**
- * How far this process is with one copy. `dueMs`: wall-clock time of the next try; a change of the limit it failed
+ * How far this process is with one copy. `dueMs`: monotonic time of the next try; a change of the limit it failed
  * under, or of the Secret it was refused with, brings it forward.
  */
 export type ImportState =
@@ -58,6 +58,7 @@ export interface ImageWorld {
   /** Disks over the image that are being deleted: the last of them may leave its file to us. */
   readonly leavingClones: readonly string[];
   readonly imports: ReadonlyMap<CopyKey, ImportState>;
+  readonly monotonicMs: number;
 }
 
 export interface CopySeen {
