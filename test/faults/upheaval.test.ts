@@ -36,7 +36,7 @@ afterAll(async () => {
 /** Writes of the operator in the audit log so far about objects of these names, without Events. */
 const writesTo = async (...names: readonly string[]): Promise<readonly string[]> =>
   (await lab.plane.audit())
-    .filter(({ userAgent, name = '' }) => userAgent === 'ovcp-operator' && names.includes(name))
+    .filter(({ userAgent, name }) => userAgent === 'ovcp-operator' && names.includes(name))
     .filter(({ resource }) => resource !== 'events')
     .map(({ verb, resource, subresource, name }) => `${verb} ${resource}/${subresource} ${name}`);
 

@@ -100,7 +100,7 @@ const advice = {
   CertificateInvalid:
     'Renew the certificate that the message names, or correct the name in the URI; then change the Secret.',
   CredentialsRefused:
-    'Try the same key by `ssh`. Check `authorized_keys`, and that the user may use libvirt ([hosts.md](hosts.md)).',
+    'Of a host: try the same key by `ssh`; check `authorized_keys`, and that the user may use libvirt ([hosts.md](hosts.md)). Of an image: correct its Secret, which is looked at every ten seconds; the server itself is asked again after five to ten minutes.',
   InvalidUri: 'Correct the URI in the HostPool; [hosts.md](hosts.md) shows the forms.',
   Unsupported:
     'Take the field out of the spec, or use another host; `status.capabilities` of each Host says what it can.',

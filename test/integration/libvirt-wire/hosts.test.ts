@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,13 +8,10 @@ import type { LibvirtEvent } from '../../../src/wire/libvirt/events.ts';
 import { createGuests } from '../../../src/wire/libvirt/guests.ts';
 import { createNetworks, createNwfilters } from '../../../src/wire/libvirt/networks.ts';
 import { createNode } from '../../../src/wire/libvirt/node.ts';
-import { type LibvirtSession, openLibvirtSession } from '../../../src/wire/libvirt/session.ts';
 import { createStoragePools } from '../../../src/wire/libvirt/storage-pools.ts';
-import { parseLibvirtUri } from '../../../src/wire/libvirt/uri.ts';
 import { createVolumes } from '../../../src/wire/libvirt/volumes.ts';
+import { type Change, never, open, roundTrip, using } from './sessions.ts';
 
-const never = new AbortController().signal;
-const MiB = 1_048_576;
 let dir = '';
 let hosts: KvmHost[] = [];
 
@@ -33,70 +29,6 @@ const hostAt = (index: number): KvmHost => {
   const host = hosts[index];
   if (host === undefined) throw new Error('the lab did not start');
   return host;
-};
-
-type Change = Partial<Parameters<typeof openLibvirtSession>[0]>;
-
-const open = (host: KvmHost, uri: string | undefined, change: Change = {}): Promise<LibvirtSession> => {
-  const { credentials } = host;
-  const { ca, clientCert: cert, clientKey: key } = credentials.tls;
-  const ssh = { hostKeys: credentials.sshKnownHosts, privateKey: credentials.sshPrivateKey };
-  return openLibvirtSession(
-    { uri: parseLibvirtUri(uri ?? ''), ssh, tls: { ca, cert, key }, ...change },
-    never,
-  );
-};
-
-const using = async <T>(
-  session: LibvirtSession,
-  work: (session: LibvirtSession) => Promise<T>,
-): Promise<T> => {
-  try {
-    return await work(session);
-  } finally {
-    await session.close();
-  }
-};
-
-const pattern = (blocks: number): Buffer[] =>
-  Array.from({ length: blocks }, (_, index) => Buffer.alloc(300_001, index + 1));
-
-const collect = async (source: AsyncIterable<Uint8Array | { hole: number }>): Promise<string> => {
-  const hash = createHash('sha256');
-  for await (const chunk of source)
-    hash.update(chunk instanceof Uint8Array ? chunk : Buffer.alloc(chunk.hole));
-  return hash.digest('hex');
-};
-
-const roundTrip = async (host: KvmHost, session: LibvirtSession, sparse: boolean): Promise<void> => {
-  const pools = createStoragePools(session.call);
-  const volumes = createVolumes(session.call, session.streams);
-  const path = `${host.diskDir}/wire-${sparse}`;
-  const pool = await pools.defineXml(
-    `<pool type='dir'><name>wire-${sparse}</name><target><path>${path}</path></target></pool>`,
-    never,
-  );
-  await pools.build(pool, 0, never);
-  await pools.start(pool, 0, never);
-  const size = 8 * MiB;
-  const xml = `<volume><name>v</name><capacity>${size}</capacity><allocation>0</allocation></volume>`;
-  const volume = await volumes.createXml(pool, xml, 0, never);
-  const blocks = pattern(10);
-  const rest = size - blocks.length * 300_001;
-  const source = async function* () {
-    yield* blocks;
-    if (sparse) yield { hole: rest };
-  };
-  const wanted = createHash('sha256')
-    .update(Buffer.concat([...blocks, Buffer.alloc(rest)]))
-    .digest('hex');
-  await volumes.upload(volume, { offset: 0, length: 0, sparse }, source(), never);
-  expect(await collect(volumes.download(volume, { offset: 0, length: 0, sparse }, never))).toBe(wanted);
-  const seen = await host.exec(['sha256sum', `${path}/v`]);
-  expect(seen.stdout.split(' ')[0]).toBe(wanted);
-  await volumes.delete(volume, never);
-  await pools.destroy(pool, never);
-  await pools.undefine(pool, never);
 };
 
 describe('one libvirtd', () => {
@@ -247,121 +179,6 @@ describe('the split daemons', () => {
   it('take and give back a volume', async () => {
     const host = hostAt(1);
     await using(await open(host, host.uris.ssh), (session) => roundTrip(host, session, true));
-  });
-});
-
-describe('an sshd that forwards no sockets', () => {
-  const port = 2222;
-  /** One more sshd of the host; what it runs finds the programs in `path` alone. */
-  const startSshd = async (host: KvmHost, path?: readonly string[]): Promise<() => Promise<void>> => {
-    const bin = `${host.diskDir}/bin`;
-    const links = (path ?? []).map((name) => `ln -sf "$(command -v ${name})" ${bin}/${name}`);
-    await host.exec(['sh', '-c', [`rm -rf ${bin}`, `mkdir -p ${bin}`, ...links].join(' && ')]);
-    const options = [
-      'AllowStreamLocalForwarding=no',
-      `ListenAddress=${host.address}:${port}`,
-      `PidFile=${host.diskDir}/sshd.pid`,
-      ...(path === undefined ? [] : [`SetEnv=PATH=${bin}`]),
-    ];
-    // The first ListenAddress is the configuration's own, which is taken.
-    const config = `${host.diskDir}/sshd_config`;
-    await host.exec(['sh', '-c', `grep -v -e ^ListenAddress -e ^PidFile /etc/ssh/sshd_config > ${config}`]);
-    await host.exec(['/usr/sbin/sshd', '-f', config, ...options.flatMap((option) => ['-o', option])]);
-    return async () => {
-      const pid = (await host.exec(['cat', `${host.diskDir}/sshd.pid`])).stdout.trim();
-      await host.exec(['kill', pid]);
-    };
-  };
-  const openThere = (host: KvmHost, user = 'root', query = ''): Promise<LibvirtSession> =>
-    open(host, `qemu+ssh://${user}@${host.address}:${port}/system${query}`, {
-      ssh: { hostKeys: host.credentials.sshHostKey, privateKey: host.credentials.sshPrivateKey },
-    });
-  const failureOf = (session: Promise<LibvirtSession>): Promise<unknown> =>
-    session.then(
-      (made) => made.close(),
-      (error: unknown) => error,
-    );
-
-  it.each([
-    ['virt-ssh-helper', undefined],
-    ['nc', ['sh', 'nc']],
-  ] as const)('is passed by with %s', async (program, path) => {
-    const host = hostAt(0);
-    const stop = await startSshd(host, path);
-    try {
-      await using(await openThere(host), async (session) => {
-        expect(await createNode(session.call).hostname(never)).toBe('w1');
-        expect((await host.exec(['pgrep', '-c', '-f', `^(/usr/bin/)?${program}`])).stdout.trim()).toBe('1');
-        await roundTrip(host, session, true);
-      });
-      await using(await openThere(host, 'ovcp'), async (session) => {
-        expect(await createNode(session.call).uri(never)).toBe('qemu:///system');
-      });
-      const absent = await failureOf(openThere(host, 'root', '?socket=/nowhere/libvirt-sock'));
-      expect(absent).toMatchObject({ kind: 'refused', message: expect.stringContaining('is not a socket') });
-    } finally {
-      await stop();
-    }
-  });
-
-  it('and has neither program says what it needs', async () => {
-    const host = hostAt(0);
-    const stop = await startSshd(host, ['sh']);
-    try {
-      const failure = await failureOf(openThere(host));
-      const message = expect.stringContaining('needs virt-ssh-helper or nc on the host');
-      expect(failure).toMatchObject({ kind: 'refused', message });
-    } finally {
-      await stop();
-    }
-  });
-});
-
-describe('a user who may not use libvirt', () => {
-  const withConfig = async (
-    host: KvmHost,
-    change: readonly [string, string],
-    work: () => Promise<void>,
-  ): Promise<void> => {
-    const path = host.outside('/etc/libvirt/libvirtd.conf');
-    const before = readFileSync(path, 'utf8');
-    expect(before).toContain(change[0]);
-    writeFileSync(path, before.replace(...change));
-    try {
-      await host.restartLibvirtd();
-      await work();
-    } finally {
-      writeFileSync(path, before);
-      await host.restartLibvirtd();
-    }
-  };
-  const failureOf = async (host: KvmHost): Promise<unknown> =>
-    open(host, host.uris.sshUser).then(
-      (session) => session.close(),
-      (error: unknown) => error,
-    );
-
-  it('because polkit refuses is told so', async () => {
-    const host = hostAt(0);
-    await withConfig(host, ['auth_unix_rw = "none"', 'auth_unix_rw = "polkit"'], async () => {
-      expect(await failureOf(host)).toMatchObject({
-        kind: 'authentication',
-        message: expect.stringContaining('polkit refuses this user'),
-      });
-    });
-  });
-
-  it('because of the group of the socket is told so', async () => {
-    const host = hostAt(0);
-    await withConfig(host, ['unix_sock_group = "libvirt"', 'unix_sock_group = "root"'], async () => {
-      expect(await failureOf(host)).toMatchObject({
-        kind: 'authentication',
-        message: expect.stringContaining('let it into the group of libvirt'),
-      });
-    });
-    await using(await open(host, host.uris.sshUser), async (session) => {
-      expect(await createNode(session.call).hostname(never)).toBe('w1');
-    });
   });
 });
 
