@@ -58,6 +58,7 @@ const setUp = (change: Partial<Lamp> = {}, options: Partial<PassOptions> = {}) =
     current: (world) => world.status,
     write: async (_world, status) => {
       room.world = room.world && { ...room.world, status };
+      return undefined;
     },
     observe: ({ wrote }) => {
       calls.push(wrote ? 'observed write' : 'observed');
@@ -273,6 +274,29 @@ describe('pass', () => {
     await expect(run()).rejects.toMatchObject({ message: 'missing' });
     expect(room.world?.status).toEqual({ error: 'missing' });
     expect(writes(calls)).toBe(1);
+  });
+
+  it('writes once and no more what somebody else owns a part of, and again when either changes', async () => {
+    const others = { kept: true };
+    const { run, calls, room } = setUp({
+      plan: () => ({ kind: 'settled' }),
+      write: async (_world, status) => {
+        const told = { ...status, ...others };
+        room.world = room.world && { ...room.world, status: told };
+        return told;
+      },
+    });
+    for (let passes = 0; passes < 3; passes += 1) await run();
+    expect(writes(calls)).toBe(1);
+    room.bright = 2;
+    await run();
+    await run();
+    expect(writes(calls)).toBe(2);
+    room.world = { wanted: 3, claimed: false, status: undefined };
+    await run();
+    await run();
+    expect(writes(calls)).toBe(3);
+    expect(room.world.status).toEqual({ bright: 2, kept: true });
   });
 
   it('converges to the same end wherever an effect dies, and then writes no more', async () => {

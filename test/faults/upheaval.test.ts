@@ -1,46 +1,30 @@
 /**
- * What is late, old or gone in masses: references that come after their object, watches that break or lag (F2, F4),
- * clocks that jump (F12), many hosts at once (F16), what another version wrote (F17), Secrets that go (F19), and hosts
- * that were never reached while a status says otherwise (I1).
+ * What changes in masses or behind the operator: many hosts at once (F16), what another version wrote (F17), Secrets that
+ * go (F19), a leader that dies (F13), and hosts that were never reached while a status says otherwise (I1).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Clock } from '../../src/runtime/clock.ts';
-import { clock, conditionOf, type Thing } from './api.ts';
+import type { Thing } from './api.ts';
 import { type Lab, startLab } from './lab.ts';
-import { blank, card, disk, image, network, secret, size } from './objects.ts';
+import { blank, secret } from './objects.ts';
 import type { OperatorProcess } from './operator-process.ts';
 import { type Scene, setScene } from './scene.ts';
-import { type Break, startWatchProxy, type WatchProxy } from './watch-proxy.ts';
+import { writesOf } from './writes.ts';
 
 let lab: Lab;
-let proxy: WatchProxy;
 let operator: OperatorProcess;
 let scene: Scene;
-let wallOffsetMs = 0;
-const jumping: Clock = { ...clock, nowMs: () => clock.nowMs() + wallOffsetMs };
 const hard = { shutdown: { mode: 'Hard' } };
-
-const start = (): Promise<OperatorProcess> => lab.start({ access: proxy.access, clock: jumping });
 
 beforeAll(async () => {
   lab = await startLab();
-  proxy = await startWatchProxy(lab.plane.kubeconfig);
-  operator = await start();
+  operator = await lab.start();
   scene = await setScene(lab, 'upheaval');
 });
-afterAll(async () => {
-  await lab.close();
-  await proxy.close();
-});
+afterAll(() => lab.close());
 
-/** Writes of the operator in the audit log so far about objects of these names, without Events. */
-const writesTo = async (...names: readonly string[]): Promise<readonly string[]> =>
-  (await lab.plane.audit())
-    .filter(({ userAgent, name }) => userAgent === 'ovcp-operator' && names.includes(name))
-    .filter(({ resource }) => resource !== 'events')
-    .map(({ verb, resource, subresource, name }) => `${verb} ${resource}/${subresource} ${name}`);
+const writesTo = (...names: readonly string[]): Promise<readonly string[]> => writesOf(lab.plane, names);
 
-/** Steps taken on machines since the log was cleared. */
+/** Steps taken on hosts since the log was cleared. */
 const steps = (): readonly string[] => lab.world.calls.log().map(({ method, host }) => `${method} ${host}`);
 
 const drop = async (...names: readonly string[]): Promise<void> => {
@@ -48,137 +32,7 @@ const drop = async (...names: readonly string[]): Promise<void> => {
   await Promise.all(names.map((name) => scene.gone('VirtualMachine', name)));
 };
 
-const powerOf = (name: string): unknown => scene.vm(name)?.status?.powerState;
 const isOn = (name: string): boolean => scene.domain(name)?.machine.running !== undefined;
-
-describe('references that come a moment after their object', () => {
-  it('never show as Stalled, cost no write, and are told when they stay away', async () => {
-    const stalled = new Set<string>();
-    const watch = (store: 'VirtualMachine' | 'VirtualDisk' | 'VirtualMachineImage') =>
-      lab.api.stores[store].subscribe(({ key, new: now }) => {
-        const told = conditionOf(now, 'Stalled');
-        if (told?.status === 'True') stalled.add(`${store} ${key} ${told.reason}`);
-      });
-    const leave = (['VirtualMachine', 'VirtualDisk', 'VirtualMachineImage'] as const).map(watch);
-    const spec = {
-      cpu: undefined,
-      memory: undefined,
-      sizeRef: { name: 'late' },
-      networks: [card('eth0', 'late')],
-      disks: [
-        { name: 'data', diskRef: { name: 'late' } },
-        blank('root', scene.name, { imageRef: { name: 'late' } }),
-      ],
-    };
-    await scene.make('late', spec);
-    await scene.make('never', { ...spec, disks: [], networks: [], sizeRef: { name: 'nowhere' } });
-    // Longer than a status on its way is held back, and shorter than the grace.
-    await clock.sleep(2_500, new AbortController().signal);
-    expect([...stalled]).toEqual([]);
-    expect(scene.vm('late')?.status?.observedGeneration).toBeUndefined();
-    const { url, checksum } = lab.image;
-    await lab.api.apply(
-      image('late', scene.name, scene.name, url, checksum),
-      disk('late', scene.name, scene.name),
-      network('late', scene.name, {
-        backends: [{ name: 'b', hostPoolRef: { name: scene.name }, type: 'Bridge', bridge: { name: 'br0' } }],
-      }),
-      size('late', 1, '256Mi'),
-    );
-    await scene.running('late');
-    const { message } = await scene.told('VirtualMachine', 'never', 'Stalled', 'True', 'SizeNotFound');
-    expect(message).toBe('VirtualMachineSize nowhere does not exist.');
-    expect([...stalled]).toEqual([`VirtualMachine ${scene.name}/never SizeNotFound`]);
-    // The finalizer and the words.
-    expect((await writesTo('never')).length).toBeLessThanOrEqual(2);
-    for (const stop of leave) stop();
-    await drop('late', 'never');
-  });
-});
-
-describe('watches (F4)', () => {
-  it.each<Break>(['cut', 'expire', 'fail', 'truncate'])(
-    'that %s, all at once, lose nothing and are listed anew only when that is needed',
-    async (how) => {
-      const [old, made] = [`old-${how}`, `made-${how}`];
-      await scene.make(old, hard);
-      await scene.running(old);
-      const open = proxy.open();
-      const before = proxy.lists();
-      expect(proxy.breakAll(how)).toBe(open);
-      await Promise.all([scene.patch(old, { powerState: 'PoweredOff' }), scene.make(made, hard)]);
-      await Promise.all([
-        scene.running(made),
-        lab.api.until(`${old} is off`, () => powerOf(old) === 'PoweredOff'),
-      ]);
-      await expect.poll(() => proxy.open(), { timeout: 20_000 }).toBe(open);
-      const anew = [...proxy.lists()].map(([plural, count]) => count - (before.get(plural) ?? 0));
-      expect(new Set(anew)).toEqual(new Set([how === 'expire' ? 1 : 0]));
-      await drop(old, made);
-    },
-  );
-});
-
-describe('a cache that is behind (F2)', () => {
-  it('makes nothing twice, and gives no disk to two machines', async () => {
-    const disks = [{ name: 'data', diskRef: { name: 'lagging' } }];
-    await lab.api.apply(disk('lagging', scene.name, scene.name));
-    await scene.make('holder', { disks, ...hard });
-    await scene.running('holder');
-    await scene.make('heir', { disks, powerState: 'PoweredOff', ...hard });
-    await scene.told('VirtualMachine', 'heir', 'Ready', 'True', 'PoweredOff');
-    const defined: string[] = [];
-    const unhook = lab.world.calls.hook((call, phase) => {
-      if (call.method === 'define' && phase === 'before') defined.push(`${call.subject}`);
-    });
-    proxy.freeze('virtualmachines', 'virtualdisks');
-    await scene.patch('holder', { powerState: 'PoweredOff' });
-    await scene.patch('heir', { powerState: 'PoweredOn' });
-    await scene.make('unseen', { disks: [blank('root', scene.name)], ...hard });
-    lab.world.hand.destroy(scene.uuid('holder'));
-    // What the cache says is that it shall run; that is undone by hand, and true until the cache knows better.
-    await lab.api.until('the holder runs again', () => isOn('holder'));
-    expect([isOn('heir'), scene.domain('unseen')]).toEqual([false, undefined]);
-    proxy.thaw();
-    await Promise.all([scene.running('heir'), scene.running('unseen')]);
-    expect([isOn('holder'), isOn('heir')]).toEqual([false, true]);
-    unhook();
-    expect(defined).toEqual([scene.uuid('unseen')]);
-    await drop('holder', 'heir', 'unseen');
-  });
-});
-
-describe('a clock that jumps (F12)', () => {
-  it('by an hour, forth and back, does nothing to what is settled and keeps nobody waiting', async () => {
-    await scene.make('timeless', { disks: [blank('root', scene.name)] });
-    await scene.running('timeless');
-    lab.files.setRoute('/jump.qcow2', { kind: 'status', status: 503 });
-    const { checksum } = lab.image;
-    await lab.api.apply(image('jump', scene.name, scene.name, `${lab.files.url}/jump.qcow2`, checksum));
-    await scene.told('VirtualMachineImage', 'jump', 'Ready', 'False', 'DownloadFailed');
-    await operator.quiet();
-    lab.world.calls.clearLog();
-    const before = await writesTo('timeless', 'timeless.root');
-    for (const offsetMs of [3_600_000, -3_600_000]) {
-      wallOffsetMs = offsetMs;
-      const name = `at${Math.sign(offsetMs)}`.replace('-', 'minus');
-      await scene.make(name, hard);
-      await scene.running(name);
-      await drop(name);
-      expect(operator.operator.state()).toBe('leading');
-    }
-    // A failed import is due again by a clock that does not jump.
-    lab.files.setRoute('/jump.qcow2', { kind: 'redirect', location: '/tiny.qcow2' });
-    await scene.told('VirtualMachineImage', 'jump', 'Ready', 'True');
-    wallOffsetMs = 0;
-    const mine = lab.world.calls.log().filter(({ subject }) => subject === scene.uuid('timeless'));
-    expect(mine).toEqual([]);
-    expect(await writesTo('timeless', 'timeless.root')).toEqual(before);
-    await drop('timeless');
-    await lab.api.remove('VirtualMachineImage', 'jump', scene.name);
-    await scene.gone('VirtualMachineImage', 'jump');
-  });
-});
 
 describe('a third of the hosts that vanishes at once (F16)', () => {
   it('changes nothing anywhere: their machines are unknown, and the same when they are back (I3, I19)', async () => {
@@ -245,7 +99,7 @@ describe('what another version wrote (F17)', () => {
       await lab.api.patch(kind, name, at, { status: { conditions, oldField: 1 } }, 'status');
     }
     const names = objects.map(([, name]) => name);
-    operator = await start();
+    operator = await lab.start();
     await operator.quiet();
     const settled = await writesTo(...names);
     // Something happens to each of them.
@@ -291,6 +145,49 @@ describe('a Secret that goes while it is used (F19)', () => {
   });
 });
 
+describe('cloud-init in a Secret that is over its limit', () => {
+  it('is told with the limit, and nothing is made of it', async () => {
+    await lab.api.apply(secret('big', scene.name, { userData: `#cloud-config\n#${'x'.repeat(600_000)}` }));
+    await scene.make('big', {
+      disks: [blank('root', scene.name)],
+      cloudInit: { userDataSecretRef: { name: 'big' } },
+    });
+    const { message } = await scene.told('VirtualMachine', 'big', 'Stalled', 'True', 'CloudInitTooLarge');
+    expect(message).toMatch(/the cloud-init user-data is over its limit of \d+ bytes/);
+    expect(scene.domain('big')).toBeUndefined();
+    await drop('big');
+  });
+});
+
+describe('a standby', () => {
+  it('looks on, takes over when the leader is killed, and goes on with what was begun (F13)', async () => {
+    await operator.stop();
+    const times = ['--lease-duration-seconds', '3', '--lease-renew-deadline-seconds', '2'];
+    const flags = ['--leader-elect', 'true', ...times, '--lease-retry-seconds', '1'];
+    const first = await lab.start({ flags, identity: 'first' });
+    await expect.poll(() => first.operator.state(), { timeout: 15_000 }).toBe('leading');
+    const second = await lab.start({ flags, identity: 'second' });
+    await scene.make('inherited', hard);
+    await scene.running('inherited');
+    expect(second.operator.state()).not.toBe('leading');
+    const startedMs = scene.domain('inherited')?.machine.startedMs;
+    const unhook = lab.world.calls.hook((call, phase) => {
+      if (call.method === 'define' && phase === 'after') first.kill();
+    });
+    await scene.make('begun', { disks: [blank('root', scene.name)], ...hard });
+    await expect.poll(() => first.killed, { timeout: 15_000 }).toBe(true);
+    unhook();
+    await scene.running('begun');
+    expect([second.operator.state(), scene.domain('inherited')?.machine.startedMs]).toEqual([
+      'leading',
+      startedMs,
+    ]);
+    await drop('inherited', 'begun');
+    await second.stop();
+    operator = await lab.start();
+  });
+});
+
 describe('a host that was never reached (I1)', () => {
   it('is not taken out of question by a forged status: nothing is made elsewhere until it was looked at', async () => {
     const dark = await setScene(lab, 'dark');
@@ -305,7 +202,7 @@ describe('a host that was never reached (I1)', () => {
     lab.world.host.partition(home);
     await lab.api.patch('VirtualMachine', 'm', 'dark', { status: { host: `dark.${other}` } }, 'status');
     lab.world.calls.clearLog();
-    operator = await start();
+    operator = await lab.start();
     const { message } = await dark.told('VirtualMachine', 'm', 'Ready', 'Unknown', 'HostUnreachable');
     expect(message).toBe(`dark.${home} cannot be reached and may hold the machine.`);
     await operator.quiet();
