@@ -192,8 +192,9 @@ describe('a host that was never reached (I1)', () => {
   it('is not taken out of question by a forged status: nothing is made elsewhere until it was looked at', async () => {
     const dark = await setScene(lab, 'dark');
     const [one = '', two = ''] = dark.hosts;
-    await dark.make('m', hard);
-    await dark.make('n', hard);
+    const spec = { disks: [blank('root', 'dark')], ...hard };
+    await dark.make('m', spec);
+    await dark.make('n', spec);
     await Promise.all([dark.running('m'), dark.running('n')]);
     const home = dark.domain('m')?.host ?? '';
     const other = home === one ? two : one;
@@ -213,6 +214,7 @@ describe('a host that was never reached (I1)', () => {
       await lab.api.until(`${name} is off`, () => dark.vm(name)?.status?.powerState === 'PoweredOff');
       await lab.api.remove('VirtualMachine', name, 'dark');
       await dark.gone('VirtualMachine', name);
+      await dark.gone('VirtualDisk', `${name}.root`);
     }
     expect(neighbours).toHaveLength(1);
     lab.world.host.heal(home);
