@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from '../../hack/lab/control-plane.ts';
+import { untilCrdsEstablished } from '../../hack/lab/crds.ts';
 import { waitUntil } from '../../hack/lab/process.ts';
 import { disk, image, machine } from './objects.ts';
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
   // Its controller manager joins the tenants' roles to those of the cluster.
   plane = await startControlPlane({ dir });
   await plane.mustKubectl(['apply', '--server-side', '-f', join(root, 'crds')]);
-  await plane.mustKubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  await untilCrdsEstablished((args) => plane.mustKubectl(args));
   await plane.mustKubectl(['apply', '-k', join(root, 'deploy', 'base')]);
 });
 afterAll(async () => {
@@ -199,7 +200,7 @@ describe('S12: a tenant of whom the cluster knows view, edit or admin', () => {
         const rules = await plane.mustKubectl(['get', 'clusterrole', role, '-o', 'jsonpath={.rules}']);
         return rules.includes('ovcp.dev');
       };
-      await waitUntil(`${role} with ours`, joined, { limitMs: 30_000 });
+      await waitUntil(`${role} with ours`, joined, { limitMs: 180_000 });
     }
   });
 

@@ -110,9 +110,9 @@ describe('what another version wrote (F17)', () => {
     await lab.api.until('it runs again', () => isOn('aged'));
     await operator.quiet();
     const later = (await writesTo(...names)).slice(settled.length);
-    // Of the machine alone, that it was off and runs again.
+    // Of the machine alone, that it was off, is being started and runs again.
     expect(later.filter((it) => !it.endsWith(' aged'))).toEqual([]);
-    expect(later.length).toBeLessThanOrEqual(2);
+    expect(later.length).toBeLessThanOrEqual(3);
     await drop('aged');
   });
 });
@@ -162,10 +162,10 @@ describe('cloud-init in a Secret that is over its limit', () => {
 describe('a standby', () => {
   it('looks on, takes over when the leader is killed, and goes on with what was begun (F13)', async () => {
     await operator.stop();
-    const times = ['--lease-duration-seconds', '3', '--lease-renew-deadline-seconds', '2'];
-    const flags = ['--leader-elect', 'true', ...times, '--lease-retry-seconds', '1'];
+    const times = ['--lease-duration-seconds', '8', '--lease-renew-deadline-seconds', '6'];
+    const flags = ['--leader-elect', 'true', ...times, '--lease-retry-seconds', '2'];
     const first = await lab.start({ flags, identity: 'first' });
-    await expect.poll(() => first.operator.state(), { timeout: 15_000 }).toBe('leading');
+    await expect.poll(() => first.operator.state()).toBe('leading');
     const second = await lab.start({ flags, identity: 'second' });
     await scene.make('inherited', hard);
     await scene.running('inherited');
@@ -175,7 +175,7 @@ describe('a standby', () => {
       if (call.method === 'define' && phase === 'after') first.kill();
     });
     await scene.make('begun', { disks: [blank('root', scene.name)], ...hard });
-    await expect.poll(() => first.killed, { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => first.killed).toBe(true);
     unhook();
     await scene.running('begun');
     expect([second.operator.state(), scene.domain('inherited')?.machine.startedMs]).toEqual([

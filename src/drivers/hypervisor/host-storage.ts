@@ -4,6 +4,11 @@
  * name in our own directory was made by us, and completeness is proved by a marker volume beside it (`complete`).
  */
 
+/** What hosts mount. Plain data, made by the driver from the wish. */
+export type MountSource =
+  | { readonly kind: 'gluster'; readonly servers: readonly string[]; readonly volume: string }
+  | { readonly kind: 'nfs'; readonly server: string; readonly export: string };
+
 /** A directory of a StoragePool on one host. */
 export interface StoragePlace {
   readonly clusterId: string;
