@@ -77,4 +77,15 @@ describe('hosts that could not be looked at', () => {
     expect(witness.unseen(vm, 'a', [], []), 'it answers').toEqual([]);
     expect(witness.unseen(vm, 'a', ['b'], [])).toEqual([]);
   });
+
+  it('may not when it was tried on a host that answers that it has it not', async () => {
+    const witness = setUp();
+    await expect(witness.during(vm, define('a'), lost)).rejects.toThrow('lost');
+    expect(witness.unseen(vm, 'a', ['a', 'b'], [])).toEqual(['a', 'b']);
+    expect(witness.unseen(vm, 'a', ['b'], [])).toEqual([]);
+    const other = setUp();
+    await expect(other.during(vm, define('a'), lost)).rejects.toThrow('lost');
+    expect(other.unseen(vm, undefined, ['b'], [on('a')])).toEqual([]);
+    expect(other.unseen(vm, 'a', ['b'], []), 'it was there, and others removed it').toEqual(['b']);
+  });
 });

@@ -2,7 +2,8 @@
  * Which hosts that could not be looked at may hold a machine (I1). A status may be lost, forged or older than a crash,
  * so the host that it names is looked at, and takes no other host out of question: only hosts do. Proof is
  * - the machine under our tag on exactly one host: it was defined there after every other host had answered;
- * - that this session removed it itself;
+ * - that this session removed it itself, or tried to define it on a host that has answered since and has it not: it
+ *   was nowhere else before;
  * - a list of its machines that the host gave this session and on which it was not, with no step to define it since
  *   whose end is unknown.
  */
@@ -78,7 +79,10 @@ export const createWitness = ({ listed, had }: WitnessOptions): Witness => {
     unseen: (vm, hint, blind, sightings) => {
       const tried = defining.get(vm.uuid);
       // The host answered meanwhile, and its answer is among the sightings.
-      if (tried?.ended === true && !blind.includes(tried.host)) defining.delete(vm.uuid);
+      if (tried?.ended === true && !blind.includes(tried.host)) {
+        defining.delete(vm.uuid);
+        if (sightings.length === 0) removed.add(vm.uuid);
+      }
       const [only, ...others] = sightings;
       const isProved = only?.ownership.kind === 'ours' && others.length === 0;
       return blind.filter((host) => (isProved ? host === hint : mayHold(host, vm, hint)));
