@@ -4,7 +4,9 @@ import type { Outcome } from './controller.ts';
 import { statusEqual } from './equal.ts';
 import { type Fault, toFault } from './fault.ts';
 import type { Log } from './log.ts';
+import { type End, outcomeOf, settled, sooner } from './pass-outcome.ts';
 import { policyOf } from './policy.ts';
+import { createResidue } from './residue.ts';
 import { within } from './within.ts';
 
 /**
@@ -72,7 +74,10 @@ export interface PassParts<K extends string, World, Seen, Step extends { readonl
   ): Status;
   /** The status as the world has it, to skip a write that would change nothing. */
   current(world: World): Status | undefined;
-  write(world: World, status: Status, signal: AbortSignal): Promise<void>;
+  /** Answers the status that the object has now, where that is told. */
+  write(world: World, status: Status, signal: AbortSignal): Promise<Status | undefined>;
+  /** Whether the status tells of a lack that may be made up for in a moment: it is held back for `graceMs`. */
+  isEarly?(before: Status | undefined, after: Status): boolean;
   /** Metrics and events. Runs after the write; what it throws is logged and changes nothing. */
   observe?(report: PassReport<World, Seen, Step, Status>): void;
 }
@@ -86,20 +91,14 @@ export interface PassOptions {
   readonly pollMs?: number;
   /** Time for see and take together, below the controller's deadline so that a status can still be written; default 45,000. */
   readonly workMs?: number;
-  /**
-   * A status between two settled ones is written only once it has lasted this long, and not sooner than this after
-   * the one before it, in ms; default 1,000. Settled and faulty ones are written at once. 0 turns it off.
-   */
+  /** A status between two settled ones is written once it has lasted this long, in ms; default 1,000, 0 is off. */
   readonly coalesceMs?: number;
+  /** For how long a status that `isEarly` is not written, in ms; default 5,000. */
+  readonly graceMs?: number;
 }
 
 /** One reconcile: throws a Fault for the controller's policy, after the status says so. */
 export type Pass<K extends string> = (key: K, log: Log, signal: AbortSignal) => Promise<Outcome>;
-
-type End =
-  | { readonly kind: 'planned' | 'more' | 'gone' }
-  | { readonly kind: 'started'; readonly afterMs: number | undefined }
-  | { readonly kind: 'fault'; readonly fault: Fault };
 
 /** Where see, plan and take have led so far; the one mutable thing of a pass. */
 interface Trail<World, Seen, Step> {
@@ -116,8 +115,6 @@ type Parts<K extends string, World, Seen, Step extends { readonly kind: string }
   Step,
   Status
 >;
-
-const settled: Outcome = { kind: 'settled' };
 
 /** see, then plan and take until the plan has no step, a step does not end at once, or the bound is reached. */
 const follow = async <K extends string, World, Seen, Step extends { readonly kind: string }, Status>(
@@ -166,31 +163,6 @@ const follow = async <K extends string, World, Seen, Step extends { readonly kin
   }
 };
 
-const outcomeOf = (end: End, plan: Plan<unknown> | undefined, pollMs: number): Outcome => {
-  switch (end.kind) {
-    case 'fault':
-      throw end.fault;
-    case 'gone':
-      return settled;
-    case 'more':
-      return { kind: 'again', afterMs: 0 };
-    case 'started':
-      return { kind: 'again', afterMs: end.afterMs ?? pollMs };
-    case 'planned':
-      return plan?.kind === 'wait' ? { kind: 'again', afterMs: plan.afterMs ?? pollMs } : settled;
-    default:
-      return end satisfies never;
-  }
-};
-
-const sooner = (outcome: Outcome, heldMs: number): Outcome => {
-  if (heldMs === 0) {
-    return outcome;
-  }
-  const afterMs = outcome.kind === 'again' ? Math.min(outcome.afterMs, heldMs) : heldMs;
-  return { kind: 'again', afterMs };
-};
-
 /** The report of an object that this very pass let go. */
 const farewell = <K extends string, World, Seen, Step extends { readonly kind: string }, Status>(
   parts: Parts<K, World, Seen, Step, Status>,
@@ -226,10 +198,15 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
   parts: Parts<K, World, Seen, Step, Status>,
   given: PassOptions,
 ): Pass<K> => {
-  const defaults = { effect: plainEffect, maxSteps: 16, pollMs: 60_000, workMs: 45_000, coalesceMs: 1_000 };
-  const options: Required<PassOptions> = { ...defaults, ...given };
+  const times = { pollMs: 60_000, workMs: 45_000, coalesceMs: 1_000, graceMs: 5_000 };
+  const options: Required<PassOptions> = { effect: plainEffect, maxSteps: 16, ...times, ...given };
   const { clock, effect, pollMs, workMs } = options;
-  const coalescer = createCoalescer<K>(clock, options.coalesceMs);
+  const coalescer = createCoalescer<K>(options);
+  const residue = createResidue<K, Status>();
+  const forget = (key: K): void => {
+    coalescer.forget(key);
+    residue.forget(key);
+  };
 
   const walk = async (key: K, trail: Trail<World, Seen, Step>, signal: AbortSignal): Promise<End> => {
     try {
@@ -254,14 +231,15 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     const fault = end.kind === 'fault' && policyOf(end.fault.kind).shown ? end.fault : undefined;
     const before = parts.current(world);
     const after = parts.statusOf(world, seen, plan, fault, clock.nowMs());
-    const wrote = !statusEqual(before, after);
+    const wrote = !statusEqual(before, after) && !residue.explains(key, before, after);
     const final = fault !== undefined || (end.kind === 'planned' && plan?.kind === 'settled');
     if (wrote) {
-      const heldMs = final ? 0 : coalescer.heldMs(key);
+      const early = parts.isEarly?.(before, after) === true;
+      const heldMs = coalescer.heldMs(key, early ? 'early' : final ? 'final' : 'between');
       if (heldMs > 0) {
         return heldMs;
       }
-      await effect('write status', () => parts.write(world, after, signal));
+      residue.note(key, after, await effect('write status', () => parts.write(world, after, signal)));
       coalescer.wrote(key);
     } else {
       coalescer.same(key);
@@ -276,18 +254,20 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
   return async (key, log, signal) => {
     const world = parts.gather(key);
     if (world === undefined) {
-      coalescer.forget(key);
+      forget(key);
       return settled;
     }
     const trail: Trail<World, Seen, Step> = { world, seen: undefined, plan: undefined, steps: [] };
     const end = await walk(key, trail, signal);
     signal.throwIfAborted();
     if (end.kind === 'gone') {
-      coalescer.forget(key);
+      forget(key);
       quietly(() => parts.observe?.(farewell(parts, trail)), log);
       return settled;
     }
     const heldMs = canTell(end, trail.seen) ? await publish(key, trail, end, log, signal) : 0;
+    // What is not told yet is no failure yet: it is looked at again when it is to be told.
+    if (end.kind === 'fault' && heldMs > 0) return { kind: 'again', afterMs: heldMs };
     return sooner(outcomeOf(end, trail.plan, pollMs), heldMs);
   };
 };

@@ -33,6 +33,8 @@ export interface ManagedHost {
   readonly link: HostLink<HostProfile>;
   seen(signal: AbortSignal): Promise<HostSeen>;
   survey(signal: AbortSignal): Promise<SurveySeen>;
+  /** Whether it told which machines it has, since it was added. */
+  listed(): boolean;
   /** Whether the machine was on this host when it was last looked at. */
   knows(uuid: string): boolean;
   /** Throws Fault; undefined when the host does not have it. */
@@ -157,6 +159,8 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
     link: state.link,
     seen: (signal) => seen(host, state, clock, signal),
     survey: (signal) => survey(host, state, clock, signal),
+    // A connection counts as made once its machines were listed.
+    listed: () => state.profile() !== undefined,
     knows: (uuid) => state.inventory.get(uuid) !== undefined,
     look: (vm, signal) =>
       attempt(async () => {
