@@ -75,6 +75,44 @@ const setUp = (change: Partial<Lamp> = {}, options: Partial<PassOptions> = {}) =
 
 const writes = (calls: readonly string[]): number => calls.filter((call) => call === 'write status').length;
 
+describe('a chore', () => {
+  /** Bright enough at three; the fourth is left for when all is told. */
+  const leisurely = (_world: World, seen: Seen): Plan<Step> => {
+    if (seen.bright < 3) return { kind: 'step', step: { kind: 'raise' } };
+    return seen.bright === 3 ? { kind: 'settled', chore: { kind: 'raise' } } : { kind: 'settled' };
+  };
+  const raises = ['take raise', 'take raise', 'take raise'];
+
+  it('is taken once the status is written, and ends the pass when nothing is left', async () => {
+    const { run, calls, room } = setUp({ plan: leisurely });
+    expect(await run()).toEqual({ kind: 'settled' });
+    expect(calls).toEqual(['see', ...raises, 'write status', 'observed write', 'take raise']);
+    expect(room.world?.status).toEqual({ bright: 3 });
+  });
+
+  it('leads to another pass when something is left', async () => {
+    const { run, room } = setUp({
+      plan: leisurely,
+      take: async (_world, seen) => ({ kind: 'done', seen }),
+    });
+    room.bright = 3;
+    expect(await run()).toEqual({ kind: 'again', afterMs: 0 });
+  });
+
+  it('that fails is tried again and shown nowhere', async () => {
+    const fault = new Fault('unreachable', 'no answer');
+    const { run, room } = setUp({
+      plan: leisurely,
+      take: async () => {
+        throw fault;
+      },
+    });
+    room.bright = 3;
+    await expect(run()).rejects.toBe(fault);
+    expect(room.world?.status).toEqual({ bright: 3 });
+  });
+});
+
 describe('pass', () => {
   it('sees once, takes steps until settled, writes once and tells afterwards', async () => {
     const { run, calls, room } = setUp();

@@ -9,12 +9,14 @@ import { within } from './within.ts';
 
 /**
  * What a pure plan answers: one step to take now, or that something else must happen first (an event is awaited;
- * `afterMs` polls, and a slow poll stays even without it), or that the world is as it should be.
+ * `afterMs` polls, and a slow poll stays even without it), or that the world is as it should be. A `chore` is one
+ * more step that nobody waits for: it is taken once the status is written. No status shows that it failed; it is
+ * logged, counted and tried again.
  */
 export type Plan<Step> =
   | { readonly kind: 'step'; readonly step: Step }
   | { readonly kind: 'wait'; readonly afterMs?: number }
-  | { readonly kind: 'settled' };
+  | { readonly kind: 'settled'; readonly chore?: Step };
 
 /**
  * How a step ended when no fault was thrown.
@@ -273,6 +275,19 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     return 0;
   };
 
+  /** What it leads to, if anything, is for another pass. */
+  const doChore = async (key: K, seen: Seen, chore: Step, signal: AbortSignal): Promise<Outcome> => {
+    const world = parts.gather(key);
+    if (world === undefined) {
+      return settled;
+    }
+    const taken = await within({ clock, limitMs: workMs, signal }, (inner) =>
+      effect(`take ${chore.kind}`, () => parts.take(world, seen, chore, inner)),
+    );
+    const plan = taken.kind === 'done' ? parts.plan(world, taken.seen, clock.nowMs()) : undefined;
+    return plan?.kind === 'settled' && plan.chore === undefined ? settled : { kind: 'again', afterMs: 0 };
+  };
+
   return async (key, log, signal) => {
     const world = parts.gather(key);
     if (world === undefined) {
@@ -288,6 +303,15 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
       return settled;
     }
     const heldMs = canTell(end, trail.seen) ? await publish(key, trail, end, log, signal) : 0;
+    const { plan, seen } = trail;
+    if (
+      end.kind === 'planned' &&
+      plan?.kind === 'settled' &&
+      plan.chore !== undefined &&
+      seen !== undefined
+    ) {
+      return doChore(key, seen, plan.chore, signal);
+    }
     return sooner(outcomeOf(end, trail.plan, pollMs), heldMs);
   };
 };
