@@ -70,11 +70,29 @@ describe('createGuestWatch', () => {
     watch.close();
   });
 
-  it('does not wait for a guest that is silent', async () => {
-    const { clock, watch } = setUp(() => new Promise<GuestSeen>(() => undefined));
+  it('does not wait for a guest that is silent, and tells when it speaks after all', async () => {
+    const answer = Promise.withResolvers<GuestSeen>();
+    const { clock, changed, watch } = setUp(() => answer.promise);
     const seen = watch.first('1', never);
     await clock.advance(2_000);
     expect(await seen).toBeUndefined();
+    answer.resolve(withAddress);
+    await clock.advance(0);
+    expect(changed).toEqual(['1']);
+    watch.close();
+  });
+
+  it('asks nobody for what is known, and tells only what differs from it', async () => {
+    let said = without;
+    const { clock, changed, watch, asked } = setUp(() => said);
+    expect(watch.known('1')).toBeUndefined();
+    expect(asked()).toBe(0);
+    watch.refresh('1');
+    await clock.advance(0);
+    expect(changed).toEqual([]);
+    said = withAddress;
+    await clock.advance(2_000);
+    expect(changed).toEqual(['1']);
     watch.close();
   });
 

@@ -6,8 +6,9 @@ import type { Clock } from '../../../runtime/clock.ts';
 import type { GuestSeen } from '../contract.ts';
 
 export interface GuestWatch {
+  /** Without asking. */
   known(uuid: string): GuestSeen | undefined;
-  /** Asks in the background and tells when the answer differs. */
+  /** Asks in the background and tells when the answer differs from what was handed out. */
   refresh(uuid: string): void;
   /** Asks now when nothing is known yet, but waits no longer than a moment. */
   first(uuid: string, signal: AbortSignal): Promise<GuestSeen | undefined>;
@@ -17,6 +18,8 @@ export interface GuestWatch {
 
 interface Watched {
   seen: GuestSeen | undefined;
+  /** What was last handed out; undefined until somebody was told anything. */
+  told: GuestSeen | undefined;
   asking: Promise<void> | undefined;
   again: boolean;
   /** Tries without an address so far, and when the next is due. */
@@ -45,6 +48,9 @@ const LONGEST_PAUSE_MS = 15_000;
 const MAX_TRIES = 30;
 /** One silent guest must not fill the daemon's slots. */
 const MAX_ASKING = 2;
+
+/** What nobody has heard of yet. */
+const silent: GuestSeen = { agent: 'Disconnected', addresses: [] };
 
 const same = (a: GuestSeen | undefined, b: GuestSeen | undefined): boolean =>
   JSON.stringify(a) === JSON.stringify(b);
@@ -90,9 +96,20 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
   const entry = (uuid: string): Watched => {
     const known = guests.get(uuid);
     if (known !== undefined) return known;
-    const made: Watched = { seen: undefined, asking: undefined, again: false, tries: 0, dueMs: undefined };
+    const made: Watched = {
+      seen: undefined,
+      told: undefined,
+      asking: undefined,
+      again: false,
+      tries: 0,
+      dueMs: undefined,
+    };
     guests.set(uuid, made);
     return made;
+  };
+  const handOut = (watched: Watched): GuestSeen | undefined => {
+    watched.told = watched.seen ?? silent;
+    return watched.seen;
   };
   const schedule = (): void => {
     cancelTimer?.();
@@ -116,7 +133,7 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
     const pauseMs = nextPauseMs(answer, watched.tries);
     watched.tries += 1;
     watched.dueMs = pauseMs === undefined ? undefined : clock.monotonicMs() + pauseMs;
-    const changed = watched.seen !== undefined && !same(watched.seen, seen);
+    const changed = watched.told !== undefined && !same(watched.told, seen);
     watched.seen = seen;
     if (changed) onChange(uuid);
     schedule();
@@ -143,7 +160,7 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
     limit.run(() => run(uuid, watched).finally(resolve));
   };
   return {
-    known: (uuid) => guests.get(uuid)?.seen,
+    known: (uuid) => handOut(entry(uuid)),
     refresh: (uuid) => {
       const watched = entry(uuid);
       watched.tries = 0;
@@ -151,13 +168,14 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
     },
     first: async (uuid, signal) => {
       const watched = entry(uuid);
-      if (watched.seen !== undefined) return watched.seen;
+      if (watched.seen !== undefined) return handOut(watched);
       enqueue(uuid, watched);
       const over = new AbortController();
       const both = AbortSignal.any([signal, over.signal, ending.signal]);
       await Promise.race([watched.asking, clock.sleep(FIRST_WAIT_MS, both).catch(() => undefined)]);
       over.abort();
-      return guests.get(uuid)?.seen;
+      // It may have stopped meanwhile.
+      return guests.get(uuid) === watched ? handOut(watched) : undefined;
     },
     forget: (uuid) => void guests.delete(uuid),
     close: () => {
