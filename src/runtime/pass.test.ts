@@ -247,34 +247,54 @@ describe('pass', () => {
     expect(await run()).toEqual({ kind: 'settled' });
   });
 
-  it('spares a status that lasts less than a second', async () => {
+  it('spares a status that lasts less than two seconds', async () => {
     let bright = 0;
     const { run, calls, clock, room } = setUp({
       see: async () => ({ bright }),
       plan: (world, seen) => (seen.bright < world.wanted ? { kind: 'wait' } : { kind: 'settled' }),
     });
-    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
     await clock.advance(400);
     bright = 1;
-    expect(await run()).toEqual({ kind: 'again', afterMs: 600 });
+    expect(await run()).toEqual({ kind: 'again', afterMs: 1_600 });
     bright = 3;
     expect(await run()).toEqual({ kind: 'settled' });
     expect([writes(calls), room.world?.status]).toEqual([1, { bright: 3 }]);
   });
 
-  it('writes a status that lasts, and the next one no sooner than a second later', async () => {
+  it('writes a status that lasts, and the next one no sooner than two seconds later', async () => {
     let bright = 1;
     const { run, calls, clock } = setUp({ see: async () => ({ bright }), plan: () => ({ kind: 'wait' }) });
     await run();
-    await clock.advance(1_000);
+    await clock.advance(2_000);
     expect(await run()).toEqual({ kind: 'again', afterMs: 60_000 });
     expect(writes(calls)).toBe(1);
     bright = 2;
     await clock.advance(100);
-    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
-    await clock.advance(1_000);
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
+    await clock.advance(2_000);
     await run();
     expect(writes(calls)).toBe(2);
+  });
+
+  it('writes nothing on the heels of a status that a step wrote', async () => {
+    const { run, calls, clock, room } = setUp({
+      plan: ({ claimed }) => (claimed ? { kind: 'wait' } : { kind: 'step', step: { kind: 'claim' } }),
+      take: async () => {
+        room.world = room.world && { ...room.world, claimed: true, status: { doing: 'claim' } };
+        return { kind: 'wrote' };
+      },
+    });
+    const { world } = room;
+    room.world = world && { ...world, claimed: true };
+    await run();
+    await clock.advance(1_900);
+    // What was to be told for two seconds already is not what is to be told now.
+    room.world = world;
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
+    await clock.advance(1_000);
+    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
+    expect(writes(calls)).toBe(0);
   });
 
   it('converges to the same end wherever an effect dies, and then writes no more', async () => {

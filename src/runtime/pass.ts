@@ -90,7 +90,7 @@ export interface PassOptions {
   readonly workMs?: number;
   /**
    * A status between two settled ones is written only once it has lasted this long, and not sooner than this after
-   * the one before it, in ms; default 1,000. Settled and faulty ones are written at once. 0 turns it off.
+   * the one before it (an intent that a step wrote is one too), in ms; default 2,000. Settled and faulty ones are written at once. 0 turns it off.
    */
   readonly coalesceMs?: number;
 }
@@ -105,6 +105,8 @@ type End =
 
 /** Where see, plan and take have led so far; the one mutable thing of a pass. */
 interface Trail<World, Seen, Step> {
+  /** The world that the pass began with. */
+  readonly from: World;
   world: World;
   seen: Seen | undefined;
   plan: Plan<Step> | undefined;
@@ -228,7 +230,7 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
   parts: Parts<K, World, Seen, Step, Status>,
   given: PassOptions,
 ): Pass<K> => {
-  const defaults = { effect: plainEffect, maxSteps: 16, pollMs: 60_000, workMs: 45_000, coalesceMs: 1_000 };
+  const defaults = { effect: plainEffect, maxSteps: 16, pollMs: 60_000, workMs: 45_000, coalesceMs: 2_000 };
   const options: Required<PassOptions> = { ...defaults, ...given };
   const { clock, effect, pollMs, workMs } = options;
   const coalescer = createCoalescer<K>(clock, options.coalesceMs);
@@ -252,12 +254,15 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     log: Log,
     signal: AbortSignal,
   ): Promise<number> => {
-    const { world, seen, plan, steps } = trail;
+    const { from, world, seen, plan, steps } = trail;
     const fault = end.kind === 'fault' && policyOf(end.fault.kind).shown ? end.fault : undefined;
     const before = parts.current(world);
     const after = parts.statusOf(world, seen, plan, fault, clock.nowMs());
     const wrote = !statusEqual(before, after);
     const final = fault !== undefined || (end.kind === 'planned' && plan?.kind === 'settled');
+    if (!statusEqual(parts.current(from), before)) {
+      coalescer.wrote(key);
+    }
     if (wrote) {
       const heldMs = final ? 0 : coalescer.heldMs(key);
       if (heldMs > 0) {
@@ -294,7 +299,13 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
       coalescer.forget(key);
       return settled;
     }
-    const trail: Trail<World, Seen, Step> = { world, seen: undefined, plan: undefined, steps: [] };
+    const trail: Trail<World, Seen, Step> = {
+      from: world,
+      world,
+      seen: undefined,
+      plan: undefined,
+      steps: [],
+    };
     const end = await walk(key, trail, signal);
     signal.throwIfAborted();
     if (end.kind === 'gone') {
