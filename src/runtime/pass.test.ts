@@ -76,6 +76,44 @@ const setUp = (change: Partial<Lamp> = {}, options: Partial<PassOptions> = {}) =
 
 const writes = (calls: readonly string[]): number => calls.filter((call) => call === 'write status').length;
 
+describe('a chore', () => {
+  /** Bright enough at three; the fourth is left for when all is told. */
+  const leisurely = (_world: World, seen: Seen): Plan<Step> => {
+    if (seen.bright < 3) return { kind: 'step', step: { kind: 'raise' } };
+    return seen.bright === 3 ? { kind: 'settled', chore: { kind: 'raise' } } : { kind: 'settled' };
+  };
+  const raises = ['take raise', 'take raise', 'take raise'];
+
+  it('is taken once the status is written, and ends the pass when nothing is left', async () => {
+    const { run, calls, room } = setUp({ plan: leisurely });
+    expect(await run()).toEqual({ kind: 'settled' });
+    expect(calls).toEqual(['see', ...raises, 'write status', 'observed write', 'take raise']);
+    expect(room.world?.status).toEqual({ bright: 3 });
+  });
+
+  it('leads to another pass when something is left', async () => {
+    const { run, room } = setUp({
+      plan: leisurely,
+      take: async (_world, seen) => ({ kind: 'done', seen }),
+    });
+    room.bright = 3;
+    expect(await run()).toEqual({ kind: 'again', afterMs: 0 });
+  });
+
+  it('that fails is tried again and shown nowhere', async () => {
+    const fault = new Fault('unreachable', 'no answer');
+    const { run, room } = setUp({
+      plan: leisurely,
+      take: async () => {
+        throw fault;
+      },
+    });
+    room.bright = 3;
+    await expect(run()).rejects.toBe(fault);
+    expect(room.world?.status).toEqual({ bright: 3 });
+  });
+});
+
 describe('pass', () => {
   it('sees once, takes steps until settled, writes once and tells afterwards', async () => {
     const { run, calls, room } = setUp();
@@ -210,32 +248,32 @@ describe('pass', () => {
     expect(await run()).toEqual({ kind: 'settled' });
   });
 
-  it('spares a status that lasts less than a second', async () => {
+  it('spares a status that lasts less than two seconds', async () => {
     let bright = 0;
     const { run, calls, clock, room } = setUp({
       see: async () => ({ bright }),
       plan: (world, seen) => (seen.bright < world.wanted ? { kind: 'wait' } : { kind: 'settled' }),
     });
-    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
     await clock.advance(400);
     bright = 1;
-    expect(await run()).toEqual({ kind: 'again', afterMs: 600 });
+    expect(await run()).toEqual({ kind: 'again', afterMs: 1_600 });
     bright = 3;
     expect(await run()).toEqual({ kind: 'settled' });
     expect([writes(calls), room.world?.status]).toEqual([1, { bright: 3 }]);
   });
 
-  it('writes a status that lasts, and the next one no sooner than a second later', async () => {
+  it('writes a status that lasts, and the next one no sooner than two seconds later', async () => {
     let bright = 1;
     const { run, calls, clock } = setUp({ see: async () => ({ bright }), plan: () => ({ kind: 'wait' }) });
     await run();
-    await clock.advance(1_000);
+    await clock.advance(2_000);
     expect(await run()).toEqual({ kind: 'again', afterMs: 60_000 });
     expect(writes(calls)).toBe(1);
     bright = 2;
     await clock.advance(100);
-    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
-    await clock.advance(1_000);
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
+    await clock.advance(2_000);
     await run();
     expect(writes(calls)).toBe(2);
   });
@@ -297,6 +335,26 @@ describe('pass', () => {
     await run();
     expect(writes(calls)).toBe(3);
     expect(room.world.status).toEqual({ bright: 2, kept: true });
+  });
+
+  it('writes nothing on the heels of a status that a step wrote', async () => {
+    const { run, calls, clock, room } = setUp({
+      plan: ({ claimed }) => (claimed ? { kind: 'wait' } : { kind: 'step', step: { kind: 'claim' } }),
+      take: async () => {
+        room.world = room.world && { ...room.world, claimed: true, status: { doing: 'claim' } };
+        return { kind: 'wrote' };
+      },
+    });
+    const { world } = room;
+    room.world = world && { ...world, claimed: true };
+    await run();
+    await clock.advance(1_900);
+    // What was to be told for two seconds already is not what is to be told now.
+    room.world = world;
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
+    await clock.advance(1_000);
+    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
+    expect(writes(calls)).toBe(0);
   });
 
   it('converges to the same end wherever an effect dies, and then writes no more', async () => {

@@ -11,12 +11,14 @@ import { within } from './within.ts';
 
 /**
  * What a pure plan answers: one step to take now, or that something else must happen first (an event is awaited;
- * `afterMs` polls, and a slow poll stays even without it), or that the world is as it should be.
+ * `afterMs` polls, and a slow poll stays even without it), or that the world is as it should be. A `chore` is one
+ * more step that nobody waits for: it is taken once the status is written. No status shows that it failed; it is
+ * logged, counted and tried again.
  */
 export type Plan<Step> =
   | { readonly kind: 'step'; readonly step: Step }
   | { readonly kind: 'wait'; readonly afterMs?: number }
-  | { readonly kind: 'settled' };
+  | { readonly kind: 'settled'; readonly chore?: Step };
 
 /**
  * How a step ended when no fault was thrown.
@@ -91,7 +93,10 @@ export interface PassOptions {
   readonly pollMs?: number;
   /** Time for see and take together, below the controller's deadline so that a status can still be written; default 45,000. */
   readonly workMs?: number;
-  /** A status between two settled ones is written once it has lasted this long, in ms; default 1,000, 0 is off. */
+  /**
+   * A status between two settled ones is written only once it has lasted this long, and not sooner than this after
+   * the one before it (an intent that a step wrote is one too), in ms; default 2,000, 0 is off.
+   */
   readonly coalesceMs?: number;
   /** For how long a status that `isEarly` is not written, in ms; default 5,000. */
   readonly graceMs?: number;
@@ -102,6 +107,8 @@ export type Pass<K extends string> = (key: K, log: Log, signal: AbortSignal) => 
 
 /** Where see, plan and take have led so far; the one mutable thing of a pass. */
 interface Trail<World, Seen, Step> {
+  /** The world that the pass began with. */
+  readonly from: World;
   world: World;
   seen: Seen | undefined;
   plan: Plan<Step> | undefined;
@@ -198,7 +205,7 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
   parts: Parts<K, World, Seen, Step, Status>,
   given: PassOptions,
 ): Pass<K> => {
-  const times = { pollMs: 60_000, workMs: 45_000, coalesceMs: 1_000, graceMs: 5_000 };
+  const times = { pollMs: 60_000, workMs: 45_000, coalesceMs: 2_000, graceMs: 5_000 };
   const options: Required<PassOptions> = { effect: plainEffect, maxSteps: 16, ...times, ...given };
   const { clock, effect, pollMs, workMs } = options;
   const coalescer = createCoalescer<K>(options);
@@ -227,12 +234,15 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     log: Log,
     signal: AbortSignal,
   ): Promise<number> => {
-    const { world, seen, plan, steps } = trail;
+    const { from, world, seen, plan, steps } = trail;
     const fault = end.kind === 'fault' && policyOf(end.fault.kind).shown ? end.fault : undefined;
     const before = parts.current(world);
     const after = parts.statusOf(world, seen, plan, fault, clock.nowMs());
     const wrote = !statusEqual(before, after) && !residue.explains(key, before, after);
     const final = fault !== undefined || (end.kind === 'planned' && plan?.kind === 'settled');
+    if (!statusEqual(parts.current(from), before)) {
+      coalescer.wrote(key);
+    }
     if (wrote) {
       const early = parts.isEarly?.(before, after) === true;
       const heldMs = coalescer.heldMs(key, early ? 'early' : final ? 'final' : 'between');
@@ -251,13 +261,32 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     return 0;
   };
 
+  /** What it leads to, if anything, is for another pass. */
+  const doChore = async (key: K, seen: Seen, chore: Step, signal: AbortSignal): Promise<Outcome> => {
+    const world = parts.gather(key);
+    if (world === undefined) {
+      return settled;
+    }
+    const taken = await within({ clock, limitMs: workMs, signal }, (inner) =>
+      effect(`take ${chore.kind}`, () => parts.take(world, seen, chore, inner)),
+    );
+    const plan = taken.kind === 'done' ? parts.plan(world, taken.seen, clock.nowMs()) : undefined;
+    return plan?.kind === 'settled' && plan.chore === undefined ? settled : { kind: 'again', afterMs: 0 };
+  };
+
   return async (key, log, signal) => {
     const world = parts.gather(key);
     if (world === undefined) {
       forget(key);
       return settled;
     }
-    const trail: Trail<World, Seen, Step> = { world, seen: undefined, plan: undefined, steps: [] };
+    const trail: Trail<World, Seen, Step> = {
+      from: world,
+      world,
+      seen: undefined,
+      plan: undefined,
+      steps: [],
+    };
     const end = await walk(key, trail, signal);
     signal.throwIfAborted();
     if (end.kind === 'gone') {
@@ -268,6 +297,15 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     const heldMs = canTell(end, trail.seen) ? await publish(key, trail, end, log, signal) : 0;
     // What is not told yet is no failure yet: it is looked at again when it is to be told.
     if (end.kind === 'fault' && heldMs > 0) return { kind: 'again', afterMs: heldMs };
+    const { plan, seen } = trail;
+    if (
+      end.kind === 'planned' &&
+      plan?.kind === 'settled' &&
+      plan.chore !== undefined &&
+      seen !== undefined
+    ) {
+      return doChore(key, seen, plan.chore, signal);
+    }
     return sooner(outcomeOf(end, trail.plan, pollMs), heldMs);
   };
 };
