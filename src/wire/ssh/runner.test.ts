@@ -41,7 +41,7 @@ describe('the SSH runner', () => {
   });
 
   it('tells a program that a signal ended', async () => {
-    expect(await runner.run(sh('kill -TERM $$'), {}, never)).toMatchObject({ code: -1, signal: 'TERM' });
+    expect(await runner.run(sh('kill -TERM $$'), {}, never)).toMatchObject({ code: -1, signal: 'SIGTERM' });
   });
 
   it('uses one connection and at most eight channels', async () => {

@@ -27,7 +27,8 @@ const serve = (child: ChildProcess, channel: ServerChannel): void => {
   });
 };
 
-export const startTestSshServer = async (): Promise<TestSshServer> => {
+/** `path`: where its programs are looked for; default as in this process. */
+export const startTestSshServer = async (path = process.env['PATH']): Promise<TestSshServer> => {
   const hostKey = ssh2.utils.generateKeyPairSync('ed25519');
   const connections = new Set<Connection>();
   const children = new Set<ChildProcess>();
@@ -47,7 +48,11 @@ export const startTestSshServer = async (): Promise<TestSshServer> => {
     connection.on('session', (accept, reject) => {
       if (refusing) return reject();
       accept().on('exec', (acceptExec, _reject, { command }) => {
-        const child = spawn('sh', ['-c', `exec ${command}`], { stdio: 'pipe', detached: true });
+        const child = spawn('sh', ['-c', `exec ${command}`], {
+          stdio: 'pipe',
+          detached: true,
+          env: { PATH: path },
+        });
         children.add(child);
         mostChannels = Math.max(mostChannels, children.size);
         child.once('close', () => children.delete(child));
