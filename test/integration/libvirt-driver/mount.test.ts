@@ -6,6 +6,8 @@ import { type KvmHost, startKvmHosts } from '../../../hack/lab/kvm-host.ts';
 import type { HypervisorPool } from '../../../src/drivers/hypervisor/contract.ts';
 import type { HostStorage, StoragePlace } from '../../../src/drivers/hypervisor/host-storage.ts';
 import { createLibvirtDriver } from '../../../src/drivers/hypervisor/libvirt/driver.ts';
+import { networkSourceOf } from '../../../src/drivers/hypervisor/libvirt/storage-mount.ts';
+import { parsePool, poolXml } from '../../../src/drivers/hypervisor/libvirt/storage-xml.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 
 const never = new AbortController().signal;
@@ -188,6 +190,20 @@ describe('a Gluster volume on libvirt hosts', () => {
     expect(await on(0).seePlace(wrong, never)).toEqual({ kind: 'absent' });
     await on(0).take(wrong, { kind: 'forgetPlace' }, never);
     expect(await poolsOf(0)).toHaveLength(1);
+  });
+
+  it('is described for NFS in a way that libvirt takes', async () => {
+    const source = networkSourceOf({ kind: 'nfs', server: '192.0.2.51', export: '/srv/ovcp' });
+    const name = 'ovcp-nfs-test';
+    const uuid = '88888888-8888-4888-8888-888888888888';
+    await hostAt(0).virshFile(
+      poolXml({ path: '/mnt/ovcp-nfs' }, name, uuid, source),
+      'pool-define',
+      '--validate',
+    );
+    const { source: kept } = parsePool(await hostAt(0).virsh('pool-dumpxml', name));
+    expect(kept).toEqual({ host: source.host, dir: source.dir, options: source.options });
+    await hostAt(0).virsh('pool-undefine', name);
   });
 
   it('is forgotten: unmounted, no pool, no folder; and the files are still on the servers', async () => {
