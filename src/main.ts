@@ -10,6 +10,7 @@ import type { FleetDrivers } from './controllers/fleet.ts';
 import type { LookUp, StorageDrivers } from './controllers/storage-fleet.ts';
 import type { HypervisorDriver } from './drivers/hypervisor/contract.ts';
 import type { LibvirtSettings } from './drivers/hypervisor/libvirt/driver.ts';
+import type { ServerLinks } from './drivers/storage/server-link.ts';
 import type { StorageWorld } from './drivers/storage/simulated/world.ts';
 import { type AccessSource, loadAccess } from './kube/auth.ts';
 import { createOperator } from './operator.ts';
@@ -85,6 +86,12 @@ const createDrivers = (clock: Clock): Drivers => {
     ]);
     return createSimulatedDriver(createWorld({ clock, random: Math.random, shareState }));
   };
+  /** One for all storage drivers: steps are serialized per machine, whatever is on it. */
+  let links: Promise<ServerLinks> | undefined;
+  const serverLinks = (): Promise<ServerLinks> => {
+    links ??= import('./drivers/storage/server-link.ts').then(({ createServerLinks }) => createServerLinks());
+    return links;
+  };
   /** One for all pools: it outlives each of their sessions. */
   let world: ReturnType<typeof simulated> | undefined;
   /** One for all pools: it remembers what it found out about each host. */
@@ -102,6 +109,13 @@ const createDrivers = (clock: Clock): Drivers => {
       },
     },
     storageDrivers: {
+      gluster: async () => {
+        const [{ createGlusterDriver }, shared] = await Promise.all([
+          import('./drivers/storage/gluster/driver.ts'),
+          serverLinks(),
+        ]);
+        return createGlusterDriver(shared);
+      },
       simulated: async () => {
         const { createSimulatedStorage } = await import('./drivers/storage/simulated/driver.ts');
         return createSimulatedStorage(await storageWorld());
