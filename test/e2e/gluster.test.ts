@@ -157,8 +157,8 @@ describe('a StoragePool on Gluster', () => {
     await box.ask(`echo carried-over > /dev/${device}; sync`);
     // A copy of the file is on every brick.
     const volume = lab.mirror.get('disk', 'carried', team)?.status.volume.name;
-    for (const { exec, brickFolder } of gluster.nodes) {
-      expect((await exec(['ls', `${brickFolder}/gv0`])).stdout).toContain(volume);
+    for (const server of gluster.nodes) {
+      expect((await server.exec(['ls', `${server.brickFolder}/gv0`])).stdout).toContain(volume);
     }
   });
 
@@ -211,13 +211,13 @@ describe('a StoragePool on Gluster', () => {
     });
     expect(well.status).toMatchObject({ health: { state: 'Healthy' }, heal: { pending: 0, splitBrain: 0 } });
     expect(await pendingNow()).toBe(0);
-    const { exec, brickFolder } = node('g3');
+    const { brickFolder } = node('g3');
     const volume = lab.mirror.get('disk', 'carried', team)?.status.volume.name;
     const sums = await Promise.all(
       ['g1', 'g3'].map((name) => node(name).exec(['stat', '-c', '%s', `${brickFolder}/gv0/${volume}`])),
     );
     expect(sums[0]?.stdout).toBe(sums[1]?.stdout);
-    expect((await exec(['ls', `${brickFolder}/gv0`])).stdout).toContain(volume);
+    expect((await node('g3').exec(['ls', `${brickFolder}/gv0`])).stdout).toContain(volume);
   });
 
   it('does not go while something is on it, and then leaves nothing but brick folders', {
@@ -244,8 +244,8 @@ describe('a StoragePool on Gluster', () => {
       const left = await host.exec(['ls', '/var/lib/ovcp/mounts'], { allowFailure: true });
       expect(left.stdout).not.toContain(held.metadata.uid);
     }
-    for (const { exec, brickFolder } of gluster.nodes) {
-      expect((await exec(['ls', brickFolder])).stdout).toContain('gv0');
+    for (const server of gluster.nodes) {
+      expect((await server.exec(['ls', server.brickFolder])).stdout).toContain('gv0');
     }
   });
 });
