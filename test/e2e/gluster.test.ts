@@ -191,11 +191,14 @@ describe('a StoragePool on Gluster', () => {
     const pid = await box.pid();
     await node('g3').powerLoss();
     await box.ask(`echo written-meanwhile > /dev/${device}; sync`);
-    const torn = await lab.until('storage', 'gv0', (it) => it?.status?.health?.state === 'Degraded', {
-      limitMs: 120_000,
-    });
-    const down = torn.status.components.filter((it: { state: string }) => it.state !== 'Up');
-    expect(down.map((it: { name: string }) => it.name)).toContain('a/a3');
+    const isDown = (it: { readonly name: string; readonly state: string }): boolean =>
+      it.name === 'a/a3' && it.state === 'Down';
+    const torn = await lab.until(
+      'storage',
+      'gv0',
+      (it) => it?.status?.health?.state === 'Degraded' && it.status.components.some(isDown),
+      { limitMs: 120_000 },
+    );
     expect(conditionOf(torn, 'Ready')).toMatchObject({ status: 'True' });
     expect(torn.status.health.message).toContain('a/a3');
     expect(await box.ask(`head -n 1 /dev/${device}`)).toBe('written-meanwhile\n');
