@@ -54,7 +54,7 @@ const openGluster = (links: ServerLinks, settings: Settings): StorageServer => {
         const sight = await seeGluster(members, wish.volume, signal);
         const { volume } = sight;
         if (volume !== undefined) known = markOf(volume, identity).kind === 'ours';
-        return seenOf(wish, { ...sight, lost: volume === undefined && known });
+        return seenOf(identity, wish, { ...sight, lost: volume === undefined && known });
       }),
     plan: (seen) => plan({ ...settings, seen }),
     planRemoval: (seen, erase) => planRemoval({ ...settings, seen }, erase),

@@ -146,6 +146,8 @@ const planReplacement = (
 const used = (brick: BrickSeen): number => Math.max(0, (brick.totalBytes ?? 0) - (brick.freeBytes ?? 0));
 const largest = (set: readonly BrickSeen[]): number =>
   Math.max(0, ...set.filter(({ arbiter }) => !arbiter).map(used));
+const onOneFileSystem = (a: BrickSeen, b: BrickSeen): boolean =>
+  a.server === b.server && a.totalBytes === b.totalBytes && a.freeBytes === b.freeBytes;
 const room = (set: readonly BrickSeen[]): number =>
   Math.min(...set.filter(({ arbiter }) => !arbiter).map(({ freeBytes }) => freeBytes ?? 0));
 
@@ -158,7 +160,9 @@ const planEmptySet = (
   const bricks = set.map(({ id }) => id);
   const others = setsOf(volume).filter((other) => !other.some(({ id }) => bricks.includes(id)));
   const free = others.reduce((sum, other) => sum + room(other), 0);
-  if (largest(set) > free) {
+  // On a file system that both share, data that moves needs no more room than before.
+  const shared = others.flat().some((other) => set.some((brick) => onOneFileSystem(brick, other)));
+  if (!shared && largest(set) > free) {
     const [need, have] = [largest(set), free].map((bytes) => Math.ceil(bytes / MIB));
     return waitFor(
       base,

@@ -5,7 +5,7 @@ import { textAt } from '../../hypervisor/libvirt/xml.ts';
 import type { Brick, GlusterWish, PoolIdentity, ServerEndpoint } from '../contract.ts';
 import type { Gluster } from './command.ts';
 import { plural } from './health.ts';
-import { brickId } from './layout.ts';
+import { brickId, wishedSets } from './layout.ts';
 import { MARK_OPTIONS, markOf, markOptions, REBALANCE } from './options.ts';
 import { parseEntries, parseProgress, type VolumeInfo } from './parse.ts';
 import { seeInfo } from './see.ts';
@@ -79,7 +79,8 @@ const addSet = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const { wish, endpoints } = context;
-  const bricks = wish.replicaSets.find((each) => each.name === name)?.bricks ?? [];
+  const bricks = wishedSets(wish).find((each) => each.name === name)?.bricks ?? [];
+  if (bricks.length === 0) throw changed(wish.volume, gluster.server);
   const ids = bricks.map((brick) => brickId(endpoints, brick));
   if (ids.every((id) => info.bricks.some((brick) => brick.id === id))) return;
   if (wish.force) await requireEmpty(context, bricks, signal);
