@@ -53,6 +53,43 @@ describe('trouble with Gluster servers', () => {
     await server.close();
   });
 
+  it('goes on after a crash between any two steps, and after a server died in the middle of creation', async () => {
+    const [g1, , g3] = world.nodes;
+    const wish = wishOf(world, 'crashed');
+    const taken: string[] = [];
+    for (let done = false; !done; ) {
+      // A new operator for each step: nothing is remembered but what is on the servers.
+      const server = open(world, wish);
+      const { plan } = await walk(server, ({ kind }) => kind === 'step' || kind === 'settled');
+      done = plan.kind === 'settled';
+      if (plan.kind === 'step') {
+        if (plan.step.what === 'create volume' && !taken.includes(plan.step.what)) {
+          await g3.powerLoss();
+          expect(await faultOf(server.take(plan.step, never))).toMatchObject({
+            kind: 'unreachable',
+            reason: 'ServerUnreachable',
+          });
+          expect(await volumes(g1)).not.toContain('crashed');
+          await g3.powerOn();
+        } else await server.take(plan.step, never);
+        taken.push(plan.step.what);
+      }
+      await server.close();
+    }
+    expect(taken).toEqual([
+      'create volume',
+      'create volume',
+      'mark volume',
+      'set profile for machines',
+      'set options',
+      'start volume',
+    ]);
+    expect((await info(g3, 'crashed')).get('Status')).toBe('Started');
+    const server = open(world, wish);
+    await walk(server, undefined, (seen) => server.planRemoval(seen, true));
+    await server.close();
+  });
+
   it('refuses a host key that is not the pinned one, and says which server', async () => {
     const [g1, g2] = world.nodes;
     const { sshKnownHosts } = g2.credentials;

@@ -6,7 +6,7 @@ import type { Brick, GlusterWish, PoolIdentity, ServerEndpoint } from '../contra
 import type { Gluster } from './command.ts';
 import { plural } from './health.ts';
 import { brickId, wishedSets } from './layout.ts';
-import { MARK_OPTIONS, markOf, markOptions, REBALANCE } from './options.ts';
+import { markOf, markOptions, rebalanceOptions, unmarkOptions } from './options.ts';
 import { parseEntries, parseProgress, type VolumeInfo } from './parse.ts';
 import { seeInfo } from './see.ts';
 import type { GlusterStep } from './steps.ts';
@@ -85,7 +85,7 @@ const addSet = async (
   if (ids.every((id) => info.bricks.some((brick) => brick.id === id))) return;
   if (wish.force) await requireEmpty(context, bricks, signal);
   // Noted before, so that no crash leaves a set that nothing is ever moved to.
-  await set(gluster, wish.volume, { [REBALANCE]: 'due' }, signal);
+  await set(gluster, wish.volume, rebalanceOptions('due'), signal);
   const force = wish.force ? ['force'] : [];
   await gluster.tell(['volume', 'add-brick', wish.volume, ...ids, ...force], signal);
 };
@@ -93,7 +93,7 @@ const addSet = async (
 const rebalance = async ({ wish }: TakeContext, gluster: Gluster, signal: AbortSignal): Promise<void> => {
   const { root } = await gluster.tell(['volume', 'rebalance', wish.volume, 'start'], signal);
   const task = textAt(root, 'volRebalance', 'task-id');
-  if (task !== undefined) await set(gluster, wish.volume, { [REBALANCE]: task }, signal);
+  if (task !== undefined) await set(gluster, wish.volume, rebalanceOptions(task), signal);
 };
 
 /** What an arbiter knows to be stale on a copy that stays can only be had from the brick that is down. */
@@ -159,12 +159,6 @@ const dropBricks = async (
   await gluster.tell(removeBricks(wish.volume, bricks, 'commit'), signal);
 };
 
-const unmark = async ({ wish }: TakeContext, gluster: Gluster, info: VolumeInfo, signal: AbortSignal) => {
-  // The owner last: as long as it is there, the step is taken again.
-  const names = MARK_OPTIONS.filter((name) => info.options[name] !== undefined).toReversed();
-  for (const name of names) await gluster.tell(['volume', 'reset', wish.volume, name], signal);
-};
-
 /** Steps on a volume that is ours, as it is right now. */
 const takeOnOurs = async (
   context: TakeContext,
@@ -188,9 +182,7 @@ const takeOnOurs = async (
     case 'rebalance':
       return rebalance(context, gluster, signal);
     case 'rebalanced':
-      return info.options[REBALANCE] === undefined
-        ? undefined
-        : gluster.tell(['volume', 'reset', volume, REBALANCE], signal);
+      return set(gluster, volume, rebalanceOptions(), signal);
     case 'replaceBrick':
       return replaceBrick(context, gluster, info, step, signal);
     case 'emptyBricks':
@@ -204,7 +196,7 @@ const takeOnOurs = async (
     case 'delete':
       return gluster.tell(['volume', 'delete', volume], signal);
     case 'unmark':
-      return unmark(context, gluster, info, signal);
+      return set(gluster, volume, unmarkOptions, signal);
     case 'probe':
     case 'create':
     case 'mark':
