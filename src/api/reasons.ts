@@ -89,6 +89,7 @@ const transient = table('TransientError', {
   ServerUnreachable: 'A storage server does not answer; what hosts have mounted goes on.',
   ServerDown: 'A storage server is down, or is not connected to the others.',
   BrickDown: 'A brick of the volume is down; what it holds is elsewhere too, or cannot be reached.',
+  RebalanceFailed: 'Some files could not be moved between bricks; all of them can be used.',
   HealUnknown: 'How much waits for healing cannot be found out now.',
   VolumeStopped: 'The volume exists and is stopped.',
   StorageDegraded: 'The storage can be used, and a part of it is down.',

@@ -68,6 +68,8 @@ const advice = {
     'Start the server that the message names, and glusterd on it; `gluster peer status` shows who is missing.',
   BrickDown:
     'Look at the server of the brick that `status.components` names: its disk, its mount, `/var/log/glusterfs/bricks`. `gluster volume start VOLUME force` starts a brick that ended by itself.',
+  RebalanceFailed:
+    'Look at the log of the rebalance in `/var/log/glusterfs` on the servers, then run the command that the message names.',
   HealUnknown: '`gluster volume heal VOLUME info summary` on a server says more.',
   VolumeStopped: 'Somebody stopped it: `gluster volume start VOLUME`. A managed volume is started by itself.',
   StorageDegraded:

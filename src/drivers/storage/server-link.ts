@@ -70,9 +70,9 @@ const accountOf = (endpoint: ServerEndpoint): string => {
   return `${machineOf(endpoint)} ${endpoint.ssh.user} ${digest}`;
 };
 
-/** sudo(8): it ends with 1 and says so itself when it does not run the program. */
+/** sudo(8): it ends with 1 and says so itself when it may not run the program; one that is missing is another matter. */
 const sudoRefused = ({ code, stderr }: RunResult): boolean =>
-  code === 1 && /^(sudo: |sorry, user )/im.test(stderr);
+  code === 1 && /^(sudo: |sorry, user )/im.test(stderr) && !/command not found/i.test(stderr);
 
 const faultOfSudo = ({ name, ssh }: ServerEndpoint, program: string, stderr: string): Fault =>
   new Fault(

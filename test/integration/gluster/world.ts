@@ -6,7 +6,7 @@ import {
   type GlusterNode,
   startGluster,
 } from '../../../hack/lab/gluster.ts';
-import { waitUntil } from '../../../hack/lab/process.ts';
+import { run, waitUntil } from '../../../hack/lab/process.ts';
 import type {
   Brick,
   GlusterWish,
@@ -64,6 +64,11 @@ export const startWorld = async (): Promise<World> => {
     })),
     stop: async () => {
       await lab.stop();
+      const left = await Promise.all([run(['losetup', '--list']), run(['ip', 'link']), run(['mount'])]);
+      for (const mark of [dir, `${lab.network.bridge}p`]) {
+        if (left.some(({ stdout }) => stdout.includes(mark)))
+          throw new Error(`the lab left something: ${mark}`);
+      }
       await rm(dir, { recursive: true, force: true });
     },
   };

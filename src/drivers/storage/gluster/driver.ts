@@ -54,11 +54,7 @@ const openGluster = (links: ServerLinks, settings: Settings): StorageServer => {
         const sight = await seeGluster(members, wish.volume, signal);
         const { volume } = sight;
         if (volume !== undefined) known = markOf(volume, identity).kind === 'ours';
-        const seen = seenOf(wish, { ...sight, lost: volume === undefined && known });
-        const mark = volume === undefined ? undefined : markOf(volume, identity);
-        // Without a mark it is not taken over yet, and will be `Adopted` if it is.
-        const origin = mark?.kind === 'ours' && mark.made ? 'Made' : 'Adopted';
-        return mark === undefined ? seen : { ...seen, origin };
+        return seenOf(identity, wish, { ...sight, lost: volume === undefined && known });
       }),
     plan: (seen) => plan({ ...settings, seen }),
     planRemoval: (seen, erase) => planRemoval({ ...settings, seen }, erase),

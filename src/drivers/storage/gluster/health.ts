@@ -1,6 +1,7 @@
 /** How a volume stands, for a person and for those who put disks on it. Pure. */
-import type { Component, GlusterWish, ServerHealth, ServerSeen } from '../contract.ts';
+import type { Component, GlusterWish, PoolIdentity, ServerHealth, ServerSeen } from '../contract.ts';
 import { brickName } from './layout.ts';
+import { markOf } from './options.ts';
 import {
   type BrickSeen,
   type GlusterSight,
@@ -82,11 +83,18 @@ const healOf = (volume: VolumeSeen): ServerSeen['heal'] => {
   return { pending, splitBrain };
 };
 
-export const seenOf = (wish: GlusterWish, sight: GlusterSight): ServerSeen => {
+/** A volume without our mark is not ours to erase either. */
+const originOf = (volume: VolumeSeen, identity: PoolIdentity): 'Made' | 'Adopted' => {
+  const mark = markOf(volume, identity);
+  return mark.kind === 'ours' && mark.made ? 'Made' : 'Adopted';
+};
+
+export const seenOf = (identity: PoolIdentity, wish: GlusterWish, sight: GlusterSight): ServerSeen => {
   const { volume } = sight;
   const bricks = volume?.bricks.map((brick) => brickComponent(wish, brick)) ?? [];
   return {
     space: volume === undefined ? undefined : spaceOf(volume),
+    origin: volume === undefined ? undefined : originOf(volume, identity),
     components: [...sight.servers.map((look) => serverComponent(sight, look)), ...bricks],
     heal: volume === undefined ? undefined : healOf(volume),
     detail: sight,

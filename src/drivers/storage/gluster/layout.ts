@@ -32,6 +32,14 @@ export const bricksPerSet = ({ layout }: GlusterWish): number => {
   return layout.arbiter ? 3 : layout.replica;
 };
 
+/** What gluster counts as a set: of plain bricks each is one, whatever list the wish has it in. */
+export const wishedSets = ({ layout, replicaSets }: GlusterWish): readonly WishSet[] =>
+  layout.type === 'Replicate'
+    ? replicaSets
+    : replicaSets.flatMap((set) =>
+        set.bricks.map((brick) => ({ name: `${set.name}/${brick.name}`, bricks: [brick] })),
+      );
+
 /** `address:/path`. */
 export const brickId = (endpoints: readonly ServerEndpoint[], { server, path }: Brick): string =>
   `${endpoints.find(({ name }) => name === server)?.address ?? server}:${path.replace(/\/+$/, '')}`;
@@ -42,7 +50,8 @@ const inCommon = (set: WishSet, seen: readonly BrickSeen[]): number =>
 /** Pairs with most bricks in common first; sets without any are new, or no longer wanted. */
 const pairs = (wish: GlusterWish, volume: VolumeSeen) => {
   const seenSets = setsOf(volume);
-  const candidates = wish.replicaSets
+  const wished = wishedSets(wish);
+  const candidates = wished
     .flatMap((set) => seenSets.map((seen) => ({ wish: set, seen, common: inCommon(set, seen) })))
     .filter(({ common }) => common > 0)
     .toSorted((a, b) => b.common - a.common);
@@ -52,7 +61,7 @@ const pairs = (wish: GlusterWish, volume: VolumeSeen) => {
   }
   return {
     kept,
-    added: wish.replicaSets.filter((set) => !kept.some((pair) => pair.wish === set)),
+    added: wished.filter((set) => !kept.some((pair) => pair.wish === set)),
     removed: seenSets.filter((seen) => !kept.some((pair) => pair.seen === seen)),
   };
 };

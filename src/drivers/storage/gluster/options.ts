@@ -60,10 +60,28 @@ const ONLY_BEFORE_FIRST_START = new Set(['features.shard-block-size']);
 const OWNER = 'user.ovcp.owner';
 const POOL = 'user.ovcp.pool';
 const ORIGIN = 'user.ovcp.origin';
-/** `due` from before bricks are added until a rebalance has been through. */
-export const REBALANCE = 'user.ovcp.rebalance';
+/** `due` from before bricks are added, then the id of the rebalance, until that has been through. */
+const REBALANCE = 'user.ovcp.rebalance';
+/** Gluster sets options of ours and never takes one back (`volume reset` does not know them). */
+const NONE = 'none';
 
-export const MARK_OPTIONS: readonly string[] = [OWNER, POOL, ORIGIN, REBALANCE];
+const given = (value: string | undefined): string | undefined => (value === NONE ? undefined : value);
+
+/** What a rebalance is due for, or its id. */
+export const rebalanceOf = ({ options }: Pick<VolumeSeen, 'options'>): string | undefined =>
+  given(options[REBALANCE]);
+
+export const rebalanceOptions = (value: string = NONE): Readonly<Record<string, string>> => ({
+  [REBALANCE]: value,
+});
+
+/** Set together, they leave a volume as one without a mark. */
+export const unmarkOptions: Readonly<Record<string, string>> = {
+  [OWNER]: NONE,
+  [POOL]: NONE,
+  [ORIGIN]: NONE,
+  [REBALANCE]: NONE,
+};
 
 export type Mark =
   | { readonly kind: 'none' }
@@ -76,7 +94,7 @@ export const markOf = (
   { options }: Pick<VolumeSeen, 'options'>,
   { clusterId, poolUid }: PoolIdentity,
 ): Mark => {
-  const owner = options[OWNER];
+  const owner = given(options[OWNER]);
   if (owner === undefined) return { kind: 'none' };
   const slash = owner.lastIndexOf('/');
   const [cluster, uid] = [owner.slice(0, slash), owner.slice(slash + 1)];
@@ -130,6 +148,17 @@ export const optionDrift = (
     return name !== 'features.shard' || made;
   });
   return Object.fromEntries(entries);
+};
+
+/** What the wish asks of a volume that can hold files by now, and cannot have; a sentence. */
+export const tooLate = (wish: GlusterWish, { status, options }: VolumeSeen): string | undefined => {
+  const late = Object.entries(wish.options).find(
+    ([name, value]) =>
+      ONLY_BEFORE_FIRST_START.has(name) && status !== 'Created' && !same(name, options[name], value),
+  );
+  return late === undefined
+    ? undefined
+    : `The option ${late[0]} can be set before the first start of a volume only, and stays ${options[late[0]] ?? 'as it is'}.`;
 };
 
 /** A fresh volume gets its server's own profile first, which may know more than we do. */

@@ -53,4 +53,9 @@ export const sightOf = (seen: ServerSeen): GlusterSight => seen.detail as Gluste
 
 /** Listed servers that are not connected to the cluster. */
 export const strangers = (sight: GlusterSight): readonly string[] =>
-  sight.servers.filter((look) => peerOf(sight, look)?.connected !== true).map(({ name }) => name);
+  sight.servers
+    .filter((look) => {
+      const peer = peerOf(sight, look);
+      return peer?.connected !== true || !peer.inCluster;
+    })
+    .map(({ name }) => name);

@@ -2,8 +2,17 @@
 import type { ServerHealth, ServerPlan, ServerSeen } from '../contract.ts';
 import { listed, peerOf, plural } from './health.ts';
 import { brickName, type Match, type Replacement } from './layout.ts';
-import { REBALANCE } from './options.ts';
-import { type PlanInput, rest, saying, TROUBLE_POLL_MS, take, WORK_POLL_MS, waitFor } from './plan-kit.ts';
+import { rebalanceOf } from './options.ts';
+import {
+  type PlanInput,
+  rest,
+  saying,
+  sightOf,
+  TROUBLE_POLL_MS,
+  take,
+  WORK_POLL_MS,
+  waitFor,
+} from './plan-kit.ts';
 import { type BrickSeen, type GlusterSight, setsOf, type TaskSeen, type VolumeSeen } from './seen.ts';
 
 const MIB = 1024 * 1024;
@@ -25,12 +34,15 @@ const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
 
 /** Bricks that somebody, we most likely, has begun to empty. */
 const planEmptying = (
-  { wish }: PlanInput,
-  server: string,
+  input: PlanInput,
+  volume: VolumeSeen,
   task: TaskSeen,
   base: ServerHealth,
   removed: Match['removed'],
 ): ServerPlan => {
+  const { wish, seen } = input;
+  const sight = sightOf(seen);
+  const server = sight.asked;
   const names = listed(task.bricks);
   const unwanted = removed.some((set) =>
     sameSet(
@@ -54,6 +66,8 @@ const planEmptying = (
       `The bricks ${names} are kept, because ${why}: see the rebalance log on their servers, then run gluster volume remove-brick ${wish.volume} … stop there, and it is tried again.`,
     );
   }
+  const obstructed = obstacle(seen, sight, volume, undefined, (brick) => brickName(wish, brick));
+  if (obstructed !== undefined) return blocked(base, `Removing ${names}`, obstructed);
   return take(
     { kind: 'dropBricks', server, bricks: task.bricks },
     working(base, 'Rebalancing', `All data was moved off ${names}; the bricks are removed.`).health,
@@ -146,6 +160,8 @@ const planReplacement = (
 const used = (brick: BrickSeen): number => Math.max(0, (brick.totalBytes ?? 0) - (brick.freeBytes ?? 0));
 const largest = (set: readonly BrickSeen[]): number =>
   Math.max(0, ...set.filter(({ arbiter }) => !arbiter).map(used));
+const onOneFileSystem = (a: BrickSeen, b: BrickSeen): boolean =>
+  a.server === b.server && a.totalBytes === b.totalBytes && a.freeBytes === b.freeBytes;
 const room = (set: readonly BrickSeen[]): number =>
   Math.min(...set.filter(({ arbiter }) => !arbiter).map(({ freeBytes }) => freeBytes ?? 0));
 
@@ -158,7 +174,9 @@ const planEmptySet = (
   const bricks = set.map(({ id }) => id);
   const others = setsOf(volume).filter((other) => !other.some(({ id }) => bricks.includes(id)));
   const free = others.reduce((sum, other) => sum + room(other), 0);
-  if (largest(set) > free) {
+  // On a file system that both share, data that moves needs no more room than before.
+  const shared = others.flat().some((other) => set.some((brick) => onOneFileSystem(brick, other)));
+  if (!shared && largest(set) > free) {
     const [need, have] = [largest(set), free].map((bytes) => Math.ceil(bytes / MIB));
     return waitFor(
       base,
@@ -183,7 +201,7 @@ export const planLayout = (
 ): ServerPlan => {
   const server = sight.asked;
   const emptying = volume.tasks.find(({ kind, state }) => kind === 'removeBrick' && state !== 'stopped');
-  if (emptying !== undefined) return planEmptying(input, server, emptying, base, removed);
+  if (emptying !== undefined) return planEmptying(input, volume, emptying, base, removed);
   const moving = volume.tasks.find(({ kind, state }) => kind === 'rebalance' && state === 'inProgress');
   if (moving !== undefined) {
     return working(base, 'Rebalancing', `Files are spread over all sets.${progressOf(moving)}`);
@@ -192,7 +210,7 @@ export const planLayout = (
   if (replacement !== undefined) return planReplacement(input, sight, volume, base, replacement);
   const [set] = added;
   const [unwanted] = removed;
-  const due = volume.options[REBALANCE];
+  const due = rebalanceOf(volume);
   const spread = volume.tasks.find(({ id }) => id === due);
   if (spread !== undefined && (spread.state !== 'completed' || (spread.progress?.failures ?? 0) > 0)) {
     return waitFor(

@@ -2,7 +2,7 @@
 import type { GlusterWish, ServerHealth, ServerPlan } from '../contract.ts';
 import { hasServerQuorum, healthOf, listed, peerOf, plural } from './health.ts';
 import { bricksPerSet, type Match, match, sameBricks, wishProblem } from './layout.ts';
-import { ALLOWED_OPTIONS, markOf, needsProfile, optionDrift } from './options.ts';
+import { ALLOWED_OPTIONS, markOf, needsProfile, optionDrift, tooLate } from './options.ts';
 import { type PlanInput, rest, sightOf, strangers, take, waitFor } from './plan-kit.ts';
 import { planLayout } from './plan-layout.ts';
 import type { GlusterSight, VolumeSeen } from './seen.ts';
@@ -135,7 +135,9 @@ const planVolume = (input: PlanInput, volume: VolumeSeen): ServerPlan => {
   if (volume.status !== 'Started') return take({ kind: 'start', server }, base);
   const peer = missingPeer(sight);
   if (peer !== undefined) return take(peer.step, base);
-  return planLayout(input, sight, volume, base, matched);
+  const planned = planLayout(input, sight, volume, base, matched);
+  const late = tooLate(wish, volume);
+  return planned.kind === 'settled' && late !== undefined ? waitFor(base, 'OptionRefused', late) : planned;
 };
 
 /** Manage: towards the wish. */

@@ -8,6 +8,7 @@ import type { ServerEndpoint } from '../contract.ts';
 import { toServerFault } from '../server-fault.ts';
 import type { Gluster } from './command.ts';
 import { refusal } from './errors.ts';
+import { rebalanceOf } from './options.ts';
 import {
   type BrickHeal,
   type BrickStatus,
@@ -23,7 +24,7 @@ import {
 import type { BrickSeen, GlusterSight, ServerLook, TaskSeen, VolumeSeen } from './seen.ts';
 
 /** How long the others may take once one server has answered. */
-const GRACE_MS = 3_000;
+const GRACE_MS = 5_000;
 const MAX_FILES = 20;
 
 export interface Member {
@@ -154,6 +155,29 @@ const filesInSplitBrain = async (gluster: Gluster, volume: string, signal: Abort
   return [...names.values()].toSorted().slice(0, MAX_FILES);
 };
 
+/** Finished rebalances are told of for as long as the volume lives: only one that somebody waits for is asked about. */
+const matters = ({ kind, state, id }: TaskSeen, info: VolumeInfo): boolean =>
+  kind === 'removeBrick' || state === 'inProgress' || id === rebalanceOf(info);
+
+const seeStatus = async (gluster: Gluster, volume: string, info: VolumeInfo, signal: AbortSignal) => {
+  // One after the other: each takes the lock of the volume.
+  const statuses = parseDetail((await gluster.tell(['volume', 'status', volume, 'detail'], signal)).root);
+  const found = parseTasks((await gluster.tell(['volume', 'status', volume], signal)).root);
+  const tasks: TaskSeen[] = [];
+  for (const task of found) {
+    tasks.push(matters(task, info) ? await withProgress(gluster, volume, task, signal) : task);
+  }
+  return { statuses, tasks };
+};
+
+const seeHeal = async (gluster: Gluster, volume: string, info: VolumeInfo, signal: AbortSignal) => {
+  if (info.replica < 2) return { heals: undefined, splitBrainFiles: [] };
+  const answer = await gluster.ask(['volume', 'heal', volume, 'info', 'summary'], signal);
+  const heals = answer.ok ? parseHeal(answer.root) : undefined;
+  const split = heals?.some(({ splitBrain }) => splitBrain > 0) === true;
+  return { heals, splitBrainFiles: split ? await filesInSplitBrain(gluster, volume, signal) : [] };
+};
+
 /** What only a started volume can tell. It may be stopped by a hand meanwhile: a conflict, and the next sweep shows it. */
 const seeLive = async (
   gluster: Gluster,
@@ -162,16 +186,11 @@ const seeLive = async (
   signal: AbortSignal,
 ): Promise<Live> => {
   if (info.status !== 'Started') return notLive;
-  const statuses = parseDetail((await gluster.tell(['volume', 'status', volume, 'detail'], signal)).root);
-  const found = parseTasks((await gluster.tell(['volume', 'status', volume], signal)).root);
-  const tasks: TaskSeen[] = [];
-  for (const task of found) tasks.push(await withProgress(gluster, volume, task, signal));
-  if (info.replica < 2) return { ...notLive, statuses, tasks };
-  const answer = await gluster.ask(['volume', 'heal', volume, 'info', 'summary'], signal);
-  const heals = answer.ok ? parseHeal(answer.root) : undefined;
-  const split = heals?.some(({ splitBrain }) => splitBrain > 0) === true;
-  const splitBrainFiles = split ? await filesInSplitBrain(gluster, volume, signal) : [];
-  return { statuses, tasks, heals, splitBrainFiles };
+  const [status, heal] = await Promise.all([
+    seeStatus(gluster, volume, info, signal),
+    seeHeal(gluster, volume, info, signal),
+  ]);
+  return { ...status, ...heal };
 };
 
 /** Undefined when there is no such volume. */

@@ -5,8 +5,8 @@ import { textAt } from '../../hypervisor/libvirt/xml.ts';
 import type { Brick, GlusterWish, PoolIdentity, ServerEndpoint } from '../contract.ts';
 import type { Gluster } from './command.ts';
 import { plural } from './health.ts';
-import { brickId } from './layout.ts';
-import { MARK_OPTIONS, markOf, markOptions, REBALANCE } from './options.ts';
+import { brickId, wishedSets } from './layout.ts';
+import { markOf, markOptions, rebalanceOptions, unmarkOptions } from './options.ts';
 import { parseEntries, parseProgress, type VolumeInfo } from './parse.ts';
 import { seeInfo } from './see.ts';
 import type { GlusterStep } from './steps.ts';
@@ -79,12 +79,13 @@ const addSet = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const { wish, endpoints } = context;
-  const bricks = wish.replicaSets.find((each) => each.name === name)?.bricks ?? [];
+  const bricks = wishedSets(wish).find((each) => each.name === name)?.bricks ?? [];
+  if (bricks.length === 0) throw changed(wish.volume, gluster.server);
   const ids = bricks.map((brick) => brickId(endpoints, brick));
   if (ids.every((id) => info.bricks.some((brick) => brick.id === id))) return;
   if (wish.force) await requireEmpty(context, bricks, signal);
   // Noted before, so that no crash leaves a set that nothing is ever moved to.
-  await set(gluster, wish.volume, { [REBALANCE]: 'due' }, signal);
+  await set(gluster, wish.volume, rebalanceOptions('due'), signal);
   const force = wish.force ? ['force'] : [];
   await gluster.tell(['volume', 'add-brick', wish.volume, ...ids, ...force], signal);
 };
@@ -92,7 +93,7 @@ const addSet = async (
 const rebalance = async ({ wish }: TakeContext, gluster: Gluster, signal: AbortSignal): Promise<void> => {
   const { root } = await gluster.tell(['volume', 'rebalance', wish.volume, 'start'], signal);
   const task = textAt(root, 'volRebalance', 'task-id');
-  if (task !== undefined) await set(gluster, wish.volume, { [REBALANCE]: task }, signal);
+  if (task !== undefined) await set(gluster, wish.volume, rebalanceOptions(task), signal);
 };
 
 /** What an arbiter knows to be stale on a copy that stays can only be had from the brick that is down. */
@@ -158,12 +159,6 @@ const dropBricks = async (
   await gluster.tell(removeBricks(wish.volume, bricks, 'commit'), signal);
 };
 
-const unmark = async ({ wish }: TakeContext, gluster: Gluster, info: VolumeInfo, signal: AbortSignal) => {
-  // The owner last: as long as it is there, the step is taken again.
-  const names = MARK_OPTIONS.filter((name) => info.options[name] !== undefined).toReversed();
-  for (const name of names) await gluster.tell(['volume', 'reset', wish.volume, name], signal);
-};
-
 /** Steps on a volume that is ours, as it is right now. */
 const takeOnOurs = async (
   context: TakeContext,
@@ -187,9 +182,7 @@ const takeOnOurs = async (
     case 'rebalance':
       return rebalance(context, gluster, signal);
     case 'rebalanced':
-      return info.options[REBALANCE] === undefined
-        ? undefined
-        : gluster.tell(['volume', 'reset', volume, REBALANCE], signal);
+      return set(gluster, volume, rebalanceOptions(), signal);
     case 'replaceBrick':
       return replaceBrick(context, gluster, info, step, signal);
     case 'emptyBricks':
@@ -203,7 +196,7 @@ const takeOnOurs = async (
     case 'delete':
       return gluster.tell(['volume', 'delete', volume], signal);
     case 'unmark':
-      return unmark(context, gluster, info, signal);
+      return set(gluster, volume, unmarkOptions, signal);
     case 'probe':
     case 'create':
     case 'mark':
