@@ -36,13 +36,17 @@ const rest = (sight: StorageSight, mounts: boolean): Next => {
 
 /**
  * Before a volume of ours is erased somebody looks at what is on it: through a mount, which is made when there is
- * none. Undefined once that is done, or when there is nothing to erase.
+ * none, as the volume is brought up when it is not. Undefined once that is done, or when there is nothing to erase.
  */
 const stockStep = (world: StoragePoolWorld, { server, kept, hosts }: StorageSight): Next | undefined => {
   if (!world.erases || server.kind !== 'seen' || server.erase || server.seen.origin !== 'Made') {
     return undefined;
   }
   if (kept !== undefined) return { kind: 'wait' };
+  if (server.plan.health.state === 'Unusable') {
+    if (server.plan.kind === 'step') return step({ kind: 'server', step: server.plan.step });
+    return server.plan.kind === 'wait' ? { kind: 'wait', afterMs: server.plan.pollMs } : { kind: 'wait' };
+  }
   const kindAt = ({ name }: StorageSite) => hosts.get(name)?.kind;
   const mounted = world.sites.find((site) => kindAt(site) === 'ready');
   if (mounted !== undefined) return step({ kind: 'takeStock', host: mounted.name });

@@ -112,6 +112,14 @@ describe('deletion with a server side', () => {
     expect(next(erasing, { b: ready() }, keep, ['ovcp-disk-1.qcow2'])).toEqual({ kind: 'wait' });
   });
 
+  it('brings a volume up that cannot be mounted, to look at what is on it', () => {
+    const hosts = { a: absent, b: absent };
+    const stopped = served({ kind: 'step', step: create, health: making }, made);
+    expect(next(erasing, hosts, stopped)).toEqual({ kind: 'server', step: create });
+    const down = served({ kind: 'wait', pollMs: 3_000, health: making }, made);
+    expect(next(erasing, hosts, down)).toEqual({ kind: 'wait', afterMs: 3_000 });
+  });
+
   it('erases once that was granted and no host has it mounted', () => {
     expect(next(erasing, { a: absent, b: ready() }, granted)).toEqual({ kind: 'forget', hosts: ['b'] });
     expect(next(erasing, { a: absent, b: absent }, granted)).toEqual({ kind: 'server', step: erase });

@@ -44,7 +44,9 @@ export const seeServer = async (
   try {
     const seen = await session.look(removing ? 'fresh' : how, signal);
     const erase = removing && mayErase(world, session);
-    const plan = removing ? server.server.planRemoval(seen, erase) : server.server.plan(seen);
+    // What is on it has to be looked at first, and for that it has to be up: a volume that was just stopped, too.
+    const looking = removing && world.erases && !erase && seen.origin === 'Made';
+    const plan = removing && !looking ? server.server.planRemoval(seen, erase) : server.server.plan(seen);
     return { kind: 'seen', seen, plan, erase };
   } catch (error) {
     signal.throwIfAborted();

@@ -37,7 +37,10 @@ export type ServerSight =
   | { readonly kind: 'none' }
   /** Credentials are being read, or a newer spec is being taken up. */
   | { readonly kind: 'opening' }
-  /** `plan` is that of the removal once the pool is being deleted; `erase`: with all data, which was granted. */
+  /**
+   * `erase`: the pool is being deleted and all data with it, which was granted. `plan` is that of the removal then, and
+   * whenever nothing is to be erased; until it is granted, the usual one, so that the volume can be looked at.
+   */
   | {
       readonly kind: 'seen';
       readonly seen: ServerSeen;

@@ -11,6 +11,8 @@ import type { Remote } from './remote.ts';
 import type { NetworkSource, PoolParsed } from './storage-xml.ts';
 import { saidNo } from './to-fault.ts';
 
+const ENOTCONN = 107;
+
 /** mount.glusterfs(8): asks another server for the layout of the volume when the first is down. */
 const backupServers = (servers: readonly string[]): readonly string[] =>
   servers.length === 0 ? [] : [`backup-volfile-servers=${servers.join(':')}`];
@@ -78,8 +80,13 @@ export const mountPool = async (
   } catch (error) {
     if (!(error instanceof LibvirtError)) throw error;
   }
+  const create = (): Promise<unknown> => remote.call('STORAGE_POOL_CREATE', { pool, flags: 0 }, signal);
   try {
-    await remote.call('STORAGE_POOL_CREATE', { pool, flags: 0 }, signal);
+    await create().catch((error: unknown) => {
+      // libvirt takes a dead mount for a mounted one, cannot read it, and unmounts it as it gives up.
+      if (!(error instanceof LibvirtError) || error.numbers[0] !== ENOTCONN) throw error;
+      return create();
+    });
   } catch (error) {
     throw mountFault(place, mount, error);
   }
