@@ -4,6 +4,9 @@ import { SERVER_DRIVERS } from './drivers.ts';
 import type { ServerFixture } from './fixture.ts';
 import { serverLaws } from './laws.ts';
 
+/** Says only when to give up: a law makes and removes volumes on real servers, some of them twice. */
+const limitMs = 600_000;
+
 test('docs/driver-contract.md and the suite have the same laws of storage servers', () => {
   const document = readFileSync(new URL('../../../docs/driver-contract.md', import.meta.url), 'utf8');
   const written = [...document.matchAll(/^\| (T-\d{2}) \|/gm)].map(([, id]) => id);
@@ -33,7 +36,7 @@ for (const driver of SERVER_DRIVERS) {
 
       for (const { id, title, check } of serverLaws) {
         const reason = driver.notSupported[id];
-        test(`${id} ${title}`, async ({ skip }) => {
+        test(`${id} ${title}`, { timeout: limitMs }, async ({ skip }) => {
           if (reason !== undefined) skip(`not with ${driver.name}: ${reason}`);
           if (fixture === undefined) throw new Error('the fixture did not start');
           await check(fixture);
