@@ -51,7 +51,7 @@ export type GlusterClient = {
   name: string;
   address: string;
   exec(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
-  /** Mounts a volume and returns where. */
+  /** Mounts a volume and returns where; throws when it cannot be used. */
   mount(node: GlusterNode, volume: string): Promise<string>;
   unmount(path: string): Promise<void>;
 };
@@ -212,7 +212,10 @@ const clientOf = ({ files, exec }: Started): GlusterClient => {
       mounts += 1;
       const path = `/run/mount-${mounts}`;
       await exec(['mkdir', path]);
-      await exec(['mount', '-t', 'glusterfs', '-o', 'log-level=WARNING', `${node.address}:${volume}`, path]);
+      // mount itself may be through before a server has refused it: what counts is that the folder can be read.
+      const script =
+        'mount -t glusterfs -o log-level=WARNING "$1" "$2" && ls "$2" >/dev/null && mountpoint -q "$2"';
+      await exec(['sh', '-c', script, 'sh', `${node.address}:${volume}`, path]);
       return path;
     },
     unmount: async (path) => {

@@ -147,9 +147,10 @@ describe('the plan of a Gluster pool', () => {
       kind: 'wait',
       health: { reason: 'OptionRefused' },
     });
-    expect((await planFor(healthy, { options: { 'features.shard-block-size': '16MB' } })).kind).toBe(
-      'settled',
-    );
+    expect(await planFor(healthy, { options: { 'features.shard-block-size': '16MB' } })).toMatchObject({
+      kind: 'wait',
+      health: { state: 'Degraded', reason: 'OptionRefused' },
+    });
   });
 
   it('starts a stopped volume again', async () => {
