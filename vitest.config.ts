@@ -21,6 +21,7 @@ const real = {
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
+    teardownTimeout: 120_000,
     projects: [
       suite('unit', { include: ['src/**/*.test.ts', 'hack/**/*.test.ts'], testTimeout: 60_000 }),
       suite('integration', real),

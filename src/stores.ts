@@ -22,6 +22,7 @@ import { createCachedKind } from './kube/cached-kind.ts';
 import type { CachedKind, Transport } from './kube/contract.ts';
 import { NAMESPACE, parseNamespace } from './kube/core-kinds.ts';
 import type { Indexer } from './kube/indexes.ts';
+import { createIntern, type Intern, internWithin } from './kube/intern.ts';
 import type { KindInfo, KubeObject, Parse } from './kube/types.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Log } from './runtime/log.ts';
@@ -41,10 +42,14 @@ export interface Stores {
   readonly sources: readonly Source[];
 }
 
-/** Defaults of the schema are filled in, so that objects stored by an older version read like new ones. */
+/**
+ * Defaults of the schema are filled in, so that objects stored by an older version read like new ones. Raw objects
+ * come straight from JSON: nobody else has them yet.
+ */
 const parserOf =
-  <T extends KubeObject>(definition: KindDefinition): Parse<T> =>
+  <T extends KubeObject>(definition: KindDefinition, intern: Intern): Parse<T> =>
   (raw) => {
+    internWithin(raw, intern);
     const object = raw as KubeObject;
     const spec: unknown = parseWith(definition.spec, object.spec);
     const status: unknown =
@@ -70,10 +75,11 @@ const createKinds = ({ transport, clusterId, clock, random, log }: StoresOptions
       onUnreadable: ({ key, error }) =>
         log.error({ kind: kind.kind, key, error }, 'object cannot be read by this version'),
     });
+  const intern = createIntern();
   const ours = <T extends KubeObject>(
     definition: KindDefinition,
     indexes: Readonly<Record<string, Indexer<T>>> = {},
-  ): CachedKind<T> => cached(definition, parserOf<T>(definition), indexes);
+  ): CachedKind<T> => cached(definition, parserOf<T>(definition, intern), indexes);
   return {
     hostPools: ours<HostPool>(hostPool),
     hosts: ours<Host>(host, hostIndexes),

@@ -35,7 +35,7 @@ const healthy = table('Healthy', {
   GuestPoweredOff: 'The guest powered itself off, and the restart policy leaves it so.',
   Placed: 'A host has been chosen, and its resources are reserved.',
   Reconciled: 'Nothing is left to do.',
-  Synced: 'The machine is exactly what the spec says.',
+  Synced: 'The machine or network is exactly what the spec says.',
   DriftIgnored: 'Someone changed the machine on its host, and the drift policy leaves it so.',
   Reachable: 'The host answers.',
   Schedulable: 'New machines may be placed on the host.',
@@ -68,6 +68,8 @@ const progressing = table('Progressing', {
   WaitingForNetwork: 'A network is being set up on the host.',
   WaitingForDependents: 'Other objects still use this one; it goes once they are gone.',
   WaitingForDetach: 'The disk is still attached to a machine.',
+  RequiresNetworkRestart:
+    'The network changed, and goes on as it was on hosts where it runs until it is started anew there.',
   RequiresPowerCycle: 'A change of the spec is applied when the machine is next stopped and started.',
   AgentNotConnected: 'The guest agent has not answered; it may not be installed.',
   Paused: 'The annotation ovcp.dev/paused keeps the operator from acting.',
@@ -191,6 +193,19 @@ export const Reason = Object.fromEntries(Object.keys(reasonTable).map((name) => 
 export const categoryOf = (reason: string): ReasonCategory | undefined =>
   Object.hasOwn(reasonTable, reason) ? reasonTable[reason as Reason].category : undefined;
 
+const missingReferences: ReadonlySet<string> = new Set<Reason>([
+  'HostPoolNotFound',
+  'StoragePoolNotFound',
+  'NetworkNotFound',
+  'SizeNotFound',
+  'ImageNotFound',
+  'DiskNotFound',
+  'SecretNotFound',
+]);
+
+/** Whether the reason names an object that is not there: one `kubectl apply` may bring it a moment later. */
+export const isMissingReference = (reason: string): boolean => missingReferences.has(reason);
+
 /** What each condition type says when it is True. */
 export const conditionTypes = {
   Ready: 'The object is as its spec says. A machine stopped on purpose is ready.',
@@ -203,7 +218,7 @@ export const conditionTypes = {
   StorageReady: 'All disks of the machine are there.',
   ImageReady: 'All images the machine needs are there.',
   NetworkReady: 'All networks of the machine are there on its host.',
-  UpToDate: 'The machine is what the spec says, with nothing pending.',
+  UpToDate: 'The machine or network is what the spec says, with nothing pending.',
   GuestAgentConnected: 'The guest agent answers.',
   Reachable: 'The host answers.',
   Schedulable: 'New machines may be placed on the host.',

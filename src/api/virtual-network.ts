@@ -140,7 +140,12 @@ export const virtualNetworkSpec = z.object({
   antiSpoofing: z
     .object({
       mac: z.boolean().default(true).describe('Machines may only send from their own MAC address.'),
-      ip: z.boolean().default(true).describe('Machines may only send from their own IP addresses.'),
+      ip: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Machines may only send from their own IP addresses. libvirt guards IPv4 alone: a guarded card sends no IPv6.',
+        ),
     })
     .default({ mac: true, ip: true })
     .describe('What machines are kept from pretending.'),

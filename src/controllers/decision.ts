@@ -36,3 +36,9 @@ export const settled = (health: Verdict['health'], reason: Reason, message: stri
   reason,
   message,
 });
+
+/** The same with a step that is taken once this is told: nobody waits for it. */
+export const withChore = <Step>(decision: Decision<never>, chore: Step): Decision<Step> => ({
+  ...decision,
+  plan: { kind: 'settled', chore },
+});

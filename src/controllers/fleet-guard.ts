@@ -1,5 +1,6 @@
 /** A pool some of whose hosts cannot be tried at all: what is on them is unseen, never absent. */
 import type { HostId, HostSeen, HypervisorPool } from '../drivers/hypervisor/contract.ts';
+import { createWitness } from '../drivers/hypervisor/witness.ts';
 import { Fault } from '../runtime/fault.ts';
 
 export type Blocked = Extract<HostSeen, { kind: 'unreachable' }>;
@@ -13,18 +14,19 @@ export const guardPool = (pool: HypervisorPool, blocked: ReadonlyMap<HostId, Blo
     const why = blocked.get(host);
     if (why !== undefined) throw new Fault('unreachable', why.message, { reason: why.reason, where: host });
   };
+  // What a blocked host told before it was is not kept.
+  const witness = createWitness({ listed: () => false, had: () => false });
   return {
     ...pool,
     see: async (vm, hint, signal) => {
       const seen = await pool.see(vm, hint, signal);
-      const unseen = [...blocked.keys()].filter(
-        (host) => (hint === undefined || hint === host) && !seen.unseen.includes(host),
-      );
+      const blind = [...blocked.keys()].filter((host) => !seen.unseen.includes(host));
+      const unseen = witness.unseen(vm, hint, blind, seen.sightings);
       return unseen.length === 0 ? seen : { ...seen, unseen: [...seen.unseen, ...unseen] };
     },
     take: async (vm, step, signal) => {
       check(step.host);
-      return pool.take(vm, step, signal);
+      return witness.during(vm, step, () => pool.take(vm, step, signal));
     },
     claim: async (host, clusterId, signal) => {
       check(host);

@@ -88,7 +88,7 @@ describe('a session of the fleet', () => {
     await clock.advance(0);
     expect(reasonOf(session.hosts().get('a'))).toBe('SecretNotFound');
     expect(await session.pool.see(vm, undefined, never)).toMatchObject({ sightings: [], unseen: ['a'] });
-    expect(await session.pool.see(vm, 'b', never)).toMatchObject({ unseen: [] });
+    expect(await session.pool.see(vm, 'b', never)).toMatchObject({ unseen: ['a'] });
     await expect(session.pool.take(vm, { kind: 'start', host: 'a' }, never)).rejects.toMatchObject({
       kind: 'unreachable',
       reason: 'SecretNotFound',

@@ -2,9 +2,15 @@
 import { type Controller, createController } from '../runtime/controller.ts';
 import { createPass, type PassParts } from '../runtime/pass.ts';
 import type { ControllerDeps } from './controller-deps.ts';
+import { isEarly, type KstatusView } from './early.ts';
 
 /** `name` labels metrics and log lines. */
-export const createKindController = <World, Seen, Step extends { readonly kind: string }, Status>(
+export const createKindController = <
+  World,
+  Seen,
+  Step extends { readonly kind: string },
+  Status extends KstatusView,
+>(
   { context, metrics, log, random, concurrency }: ControllerDeps,
   name: string,
   parts: PassParts<string, World, Seen, Step, Status>,
@@ -14,7 +20,7 @@ export const createKindController = <World, Seen, Step extends { readonly kind: 
   const controller = createController<string>({
     name,
     concurrency,
-    reconcile: createPass(parts, { clock: context.clock, effect: context.effect }),
+    reconcile: createPass({ ...parts, isEarly }, { clock: context.clock, effect: context.effect }),
     ...(fairnessOf === undefined ? {} : { fairnessOf }),
     clock: context.clock,
     random,

@@ -49,19 +49,23 @@ export const removeFinalizer = <T extends KubeObject>(
   signal: AbortSignal,
 ): Promise<void> => changeFinalizer(resource, object, 'remove', effect, signal);
 
-/** The complete status; `uid` keeps it from reaching another object of the same name. */
-export const writeStatus = async <T extends KubeObject>(
+/**
+ * The complete status; `uid` keeps it from reaching another object of the same name. Answers what the object has now:
+ * ours, and what others own of it.
+ */
+export const writeStatus = async <Status, T extends KubeObject & { readonly status?: Status }>(
   resource: Pick<Resource<T>, 'applyStatus'>,
   { kind, metadata }: Ours,
-  status: unknown,
+  status: Status,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<Status | undefined> => {
   const { uid } = metadata;
-  await resource.applyStatus(
+  const written = await resource.applyStatus(
     { apiVersion: API_VERSION, kind, metadata: { ...nameOf(metadata), uid }, status },
     { fieldManager: FIELD_MANAGER, force: true },
     signal,
   );
+  return written.status;
 };
 
 export const referenceTo = ({ kind, metadata }: Ours) => ({

@@ -53,7 +53,7 @@ const applyChange = <T extends KubeObject>(
   }
   if (change.kind === 'deleted') {
     store.observeDeleted(keyOf(raw), raw.metadata);
-  } else {
+  } else if (store.isNews(keyOf(raw), raw.metadata)) {
     store.observe(read(raw));
   }
   store.observePosition(raw.metadata.resourceVersion);

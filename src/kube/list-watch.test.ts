@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createCachedKind } from './cached-kind.ts';
 import type { CachedKind, Unreadable } from './contract.ts';
 import {
@@ -178,6 +178,15 @@ describe('after a watch that', () => {
     await has('a');
     clock.fire(90_000);
     await has('a', 'b');
+    expect(faults).toEqual(['WatchSilent']);
+  });
+
+  test('never spoke, it is left alone until the server should have ended it', async () => {
+    server.script(list('5'), watchLines([]), list('6'), watchLines([event('ADDED', 'b', '7')]));
+    await vi.waitUntil(() => clock.pending(305_000));
+    clock.fire(305_000);
+    await has('b');
+    expect(calls()).toEqual(['list', 'watch 5', 'version', 'watch 5']);
     expect(faults).toEqual(['WatchSilent']);
   });
 

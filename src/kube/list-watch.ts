@@ -36,12 +36,22 @@ export interface ListWatchOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** A watch without a byte for this long is dead; servers send a bookmark about once a minute. */
+  /**
+   * A watch that has spoken and then is without a byte for this long is dead: from its first word on, a server sends
+   * a bookmark about once a minute. One that has not spoken yet may be silent until the server ends it (below).
+   */
   readonly inactivityMs?: number;
   readonly maxEventBytes?: number;
 }
 
 const INACTIVITY_MS = 90_000;
+/**
+ * The API server sends bookmarks newer than where the watch began only. Of a kind that nobody writes it learns newer
+ * versions from etcd's progress notices alone, which come every ten minutes unless etcd is told otherwise: such a
+ * watch is silent and sound. That its connection broke is found by TCP keepalive, and at the latest when the server
+ * should have ended it.
+ */
+const OVERDUE_MS = 15_000;
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 const MIN_TIMEOUT_SECONDS = 290;
 const MAX_TIMEOUT_SECONDS = 590;
@@ -54,13 +64,13 @@ type State =
   | { readonly kind: 'listed'; readonly resourceVersion: string }
   | { readonly kind: 'suspect'; readonly resourceVersion: string };
 
-/** Aborts with a fault when `touch` was not called for `limitMs`; mirrors `parent`. */
-const createWatchdog = (clock: Clock, limitMs: number, parent: AbortSignal) => {
+/** Aborts with a fault when `touch` was not called for as long as it said; mirrors `parent`. */
+const createWatchdog = (clock: Clock, parent: AbortSignal) => {
   const controller = new AbortController();
   const onAbort = (): void => controller.abort(parent.reason);
   parent.addEventListener('abort', onAbort, { once: true });
   let cancel = (): void => undefined;
-  const touch = (): void => {
+  const touch = (limitMs: number): void => {
     cancel();
     cancel = clock.after(limitMs, () =>
       controller.abort(
@@ -97,19 +107,22 @@ async function* watchOnce(
   progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<ListWatchEvent, void, undefined> {
-  const watchdog = createWatchdog(options.clock, options.inactivityMs ?? INACTIVITY_MS, signal);
+  const watchdog = createWatchdog(options.clock, signal);
   const spread = MAX_TIMEOUT_SECONDS - MIN_TIMEOUT_SECONDS;
+  const timeoutSeconds = MIN_TIMEOUT_SECONDS + Math.floor(options.random() * spread);
+  const alive = (): void => watchdog.touch(options.inactivityMs ?? INACTIVITY_MS);
   try {
-    watchdog.touch();
+    alive();
     const body = await options.resource.watch(
       {
         ...options.scope,
         resourceVersion: progress.resourceVersion,
-        timeoutSeconds: MIN_TIMEOUT_SECONDS + Math.floor(options.random() * spread),
+        timeoutSeconds,
       },
       watchdog.signal,
     );
-    for await (const values of jsonLines(body, options.maxEventBytes ?? MAX_EVENT_BYTES, watchdog.touch)) {
+    watchdog.touch(timeoutSeconds * 1_000 + OVERDUE_MS);
+    for await (const values of jsonLines(body, options.maxEventBytes ?? MAX_EVENT_BYTES, alive)) {
       const { changes, failure } = toChanges(values);
       if (changes.length > 0) {
         progress.spoke = true;

@@ -43,6 +43,14 @@ describe('own writes', () => {
     expect(store.get('ns/a')?.metadata.resourceVersion).toBe('13');
   });
 
+  test('what a write was answered is no news when the watch brings it, what comes later is', () => {
+    const { store } = synced('9', at('a', 'u1', '9'));
+    store.absorb(at('a', 'u1', '12'));
+    expect(store.isNews('ns/a', { uid: 'u1', resourceVersion: '12' })).toBe(false);
+    expect(store.isNews('ns/a', { uid: 'u1', resourceVersion: '13' })).toBe(true);
+    expect(store.isNews('ns/b', { uid: 'u2', resourceVersion: '1' })).toBe(true);
+  });
+
   test('an answer that arrives after the watch has seen the deletion resurrects nothing', () => {
     const { store } = synced('9', at('a', 'u1', '9'));
     store.observe(at('a', 'u1', '10'));

@@ -41,6 +41,8 @@ export interface StoreSink<T> {
 }
 
 export interface Store<T> extends StoreReader<T>, StoreSink<T> {
+  /** Whether this version would enter: what our own write was answered need not be parsed again. */
+  isNews(key: ObjectKey, version: Version): boolean;
   /** A watch event ADDED or MODIFIED. */
   observe(entry: Entry<T>): void;
   /** A watch event DELETED, with the version of the deletion. */
@@ -278,6 +280,7 @@ export const createStore = <T extends KubeObject>(options: StoreOptions<T> = {})
     },
     absorb: (entry) => absorb(state, entry),
     absorbDeleted: (key, uid) => absorbDeleted(state, key, uid),
+    isNews: (key, version) => isNews(state, key, version),
     observe: (entry) => observe(state, entry),
     observeDeleted: (key, gone) => observeDeleted(state, key, gone),
     observePosition: (resourceVersion) => {

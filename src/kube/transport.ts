@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { Agent } from 'undici';
+import { Agent, buildConnector } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { ClusterAccess, TlsOptions } from './auth.ts';
@@ -34,6 +34,19 @@ interface Answer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+/**
+ * A peer that is gone without a word (half-open) is found after 45 s; the system's own probes would take eleven
+ * minutes, and a watch of a quiet kind has nothing else to tell it.
+ */
+const connectorFor = (tls: TlsOptions): buildConnector.connector => {
+  const connect = buildConnector({ ...tls, allowH2: false, timeout: CONNECT_TIMEOUT_MS });
+  return (options, done) =>
+    connect(options, (...made) => {
+      made[1]?.setKeepAlive(true, 15_000, 10_000, 3);
+      done(...made);
+    });
+};
+
 const createAgent = (tls: TlsOptions, connections: number): Agent =>
   new Agent({
     connections,
@@ -44,7 +57,7 @@ const createAgent = (tls: TlsOptions, connections: number): Agent =>
     // Time limits are this module's, on the injected clock; a watch may be silent for long.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { ...tls, timeout: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelay: 15_000 },
+    connect: connectorFor(tls),
   });
 
 const withQuery = (path: string, query: Query = {}): string => {

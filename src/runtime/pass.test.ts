@@ -58,6 +58,7 @@ const setUp = (change: Partial<Lamp> = {}, options: Partial<PassOptions> = {}) =
     current: (world) => world.status,
     write: async (_world, status) => {
       room.world = room.world && { ...room.world, status };
+      return undefined;
     },
     observe: ({ wrote }) => {
       calls.push(wrote ? 'observed write' : 'observed');
@@ -74,6 +75,44 @@ const setUp = (change: Partial<Lamp> = {}, options: Partial<PassOptions> = {}) =
 };
 
 const writes = (calls: readonly string[]): number => calls.filter((call) => call === 'write status').length;
+
+describe('a chore', () => {
+  /** Bright enough at three; the fourth is left for when all is told. */
+  const leisurely = (_world: World, seen: Seen): Plan<Step> => {
+    if (seen.bright < 3) return { kind: 'step', step: { kind: 'raise' } };
+    return seen.bright === 3 ? { kind: 'settled', chore: { kind: 'raise' } } : { kind: 'settled' };
+  };
+  const raises = ['take raise', 'take raise', 'take raise'];
+
+  it('is taken once the status is written, and ends the pass when nothing is left', async () => {
+    const { run, calls, room } = setUp({ plan: leisurely });
+    expect(await run()).toEqual({ kind: 'settled' });
+    expect(calls).toEqual(['see', ...raises, 'write status', 'observed write', 'take raise']);
+    expect(room.world?.status).toEqual({ bright: 3 });
+  });
+
+  it('leads to another pass when something is left', async () => {
+    const { run, room } = setUp({
+      plan: leisurely,
+      take: async (_world, seen) => ({ kind: 'done', seen }),
+    });
+    room.bright = 3;
+    expect(await run()).toEqual({ kind: 'again', afterMs: 0 });
+  });
+
+  it('that fails is tried again and shown nowhere', async () => {
+    const fault = new Fault('unreachable', 'no answer');
+    const { run, room } = setUp({
+      plan: leisurely,
+      take: async () => {
+        throw fault;
+      },
+    });
+    room.bright = 3;
+    await expect(run()).rejects.toBe(fault);
+    expect(room.world?.status).toEqual({ bright: 3 });
+  });
+});
 
 describe('pass', () => {
   it('sees once, takes steps until settled, writes once and tells afterwards', async () => {
@@ -209,34 +248,113 @@ describe('pass', () => {
     expect(await run()).toEqual({ kind: 'settled' });
   });
 
-  it('spares a status that lasts less than a second', async () => {
+  it('spares a status that lasts less than two seconds', async () => {
     let bright = 0;
     const { run, calls, clock, room } = setUp({
       see: async () => ({ bright }),
       plan: (world, seen) => (seen.bright < world.wanted ? { kind: 'wait' } : { kind: 'settled' }),
     });
-    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
     await clock.advance(400);
     bright = 1;
-    expect(await run()).toEqual({ kind: 'again', afterMs: 600 });
+    expect(await run()).toEqual({ kind: 'again', afterMs: 1_600 });
     bright = 3;
     expect(await run()).toEqual({ kind: 'settled' });
     expect([writes(calls), room.world?.status]).toEqual([1, { bright: 3 }]);
   });
 
-  it('writes a status that lasts, and the next one no sooner than a second later', async () => {
+  it('writes a status that lasts, and the next one no sooner than two seconds later', async () => {
     let bright = 1;
     const { run, calls, clock } = setUp({ see: async () => ({ bright }), plan: () => ({ kind: 'wait' }) });
     await run();
-    await clock.advance(1_000);
+    await clock.advance(2_000);
     expect(await run()).toEqual({ kind: 'again', afterMs: 60_000 });
     expect(writes(calls)).toBe(1);
     bright = 2;
     await clock.advance(100);
-    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
-    await clock.advance(1_000);
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
+    await clock.advance(2_000);
     await run();
     expect(writes(calls)).toBe(2);
+  });
+
+  it('does not tell of a lack that is made up for in a moment, be it a plan or a fault', async () => {
+    for (const lacking of ['plan', 'fault'] as const) {
+      let missing = true;
+      const { run, calls, clock, room } = setUp({
+        see: async () => {
+          if (missing && lacking === 'fault') throw new Fault('invalid', 'missing');
+          return { bright: missing ? -1 : 3 };
+        },
+        plan: (_world, { bright }) => (bright < 0 ? { kind: 'wait', afterMs: 60_000 } : { kind: 'settled' }),
+        isEarly: (_before, after) => after.bright === -1 || after.error !== undefined,
+      });
+      expect(await run()).toEqual({ kind: 'again', afterMs: 5_000 });
+      await clock.advance(2_000);
+      expect(await run()).toEqual({ kind: 'again', afterMs: 3_000 });
+      expect(writes(calls)).toBe(0);
+      missing = false;
+      expect(await run()).toEqual({ kind: 'settled' });
+      expect(room.world?.status).toEqual({ bright: 3 });
+      expect(writes(calls)).toBe(1);
+    }
+  });
+
+  it('tells of a lack that lasts', async () => {
+    const { run, calls, clock, room } = setUp({
+      see: async () => {
+        throw new Fault('invalid', 'missing');
+      },
+      isEarly: (_before, after) => after.error !== undefined,
+    });
+    expect(await run()).toEqual({ kind: 'again', afterMs: 5_000 });
+    await clock.advance(5_000);
+    await expect(run()).rejects.toMatchObject({ message: 'missing' });
+    expect(room.world?.status).toEqual({ error: 'missing' });
+    expect(writes(calls)).toBe(1);
+  });
+
+  it('writes once and no more what somebody else owns a part of, and again when either changes', async () => {
+    const others = { kept: true };
+    const { run, calls, room } = setUp({
+      plan: () => ({ kind: 'settled' }),
+      write: async (_world, status) => {
+        const told = { ...status, ...others };
+        room.world = room.world && { ...room.world, status: told };
+        return told;
+      },
+    });
+    for (let passes = 0; passes < 3; passes += 1) await run();
+    expect(writes(calls)).toBe(1);
+    room.bright = 2;
+    await run();
+    await run();
+    expect(writes(calls)).toBe(2);
+    room.world = { wanted: 3, claimed: false, status: undefined };
+    await run();
+    await run();
+    expect(writes(calls)).toBe(3);
+    expect(room.world.status).toEqual({ bright: 2, kept: true });
+  });
+
+  it('writes nothing on the heels of a status that a step wrote', async () => {
+    const { run, calls, clock, room } = setUp({
+      plan: ({ claimed }) => (claimed ? { kind: 'wait' } : { kind: 'step', step: { kind: 'claim' } }),
+      take: async () => {
+        room.world = room.world && { ...room.world, claimed: true, status: { doing: 'claim' } };
+        return { kind: 'wrote' };
+      },
+    });
+    const { world } = room;
+    room.world = world && { ...world, claimed: true };
+    await run();
+    await clock.advance(1_900);
+    // What was to be told for two seconds already is not what is to be told now.
+    room.world = world;
+    expect(await run()).toEqual({ kind: 'again', afterMs: 2_000 });
+    await clock.advance(1_000);
+    expect(await run()).toEqual({ kind: 'again', afterMs: 1_000 });
+    expect(writes(calls)).toBe(0);
   });
 
   it('converges to the same end wherever an effect dies, and then writes no more', async () => {

@@ -4,17 +4,21 @@ import type { Outcome } from './controller.ts';
 import { statusEqual } from './equal.ts';
 import { type Fault, toFault } from './fault.ts';
 import type { Log } from './log.ts';
+import { type End, outcomeOf, settled, sooner } from './pass-outcome.ts';
 import { policyOf } from './policy.ts';
+import { createResidue } from './residue.ts';
 import { within } from './within.ts';
 
 /**
  * What a pure plan answers: one step to take now, or that something else must happen first (an event is awaited;
- * `afterMs` polls, and a slow poll stays even without it), or that the world is as it should be.
+ * `afterMs` polls, and a slow poll stays even without it), or that the world is as it should be. A `chore` is one
+ * more step that nobody waits for: it is taken once the status is written. No status shows that it failed; it is
+ * logged, counted and tried again.
  */
 export type Plan<Step> =
   | { readonly kind: 'step'; readonly step: Step }
   | { readonly kind: 'wait'; readonly afterMs?: number }
-  | { readonly kind: 'settled' };
+  | { readonly kind: 'settled'; readonly chore?: Step };
 
 /**
  * How a step ended when no fault was thrown.
@@ -72,7 +76,10 @@ export interface PassParts<K extends string, World, Seen, Step extends { readonl
   ): Status;
   /** The status as the world has it, to skip a write that would change nothing. */
   current(world: World): Status | undefined;
-  write(world: World, status: Status, signal: AbortSignal): Promise<void>;
+  /** Answers the status that the object has now, where that is told. */
+  write(world: World, status: Status, signal: AbortSignal): Promise<Status | undefined>;
+  /** Whether the status tells of a lack that may be made up for in a moment: it is held back for `graceMs`. */
+  isEarly?(before: Status | undefined, after: Status): boolean;
   /** Metrics and events. Runs after the write; what it throws is logged and changes nothing. */
   observe?(report: PassReport<World, Seen, Step, Status>): void;
 }
@@ -88,21 +95,20 @@ export interface PassOptions {
   readonly workMs?: number;
   /**
    * A status between two settled ones is written only once it has lasted this long, and not sooner than this after
-   * the one before it, in ms; default 1,000. Settled and faulty ones are written at once. 0 turns it off.
+   * the one before it (an intent that a step wrote is one too), in ms; default 2,000, 0 is off.
    */
   readonly coalesceMs?: number;
+  /** For how long a status that `isEarly` is not written, in ms; default 5,000. */
+  readonly graceMs?: number;
 }
 
 /** One reconcile: throws a Fault for the controller's policy, after the status says so. */
 export type Pass<K extends string> = (key: K, log: Log, signal: AbortSignal) => Promise<Outcome>;
 
-type End =
-  | { readonly kind: 'planned' | 'more' | 'gone' }
-  | { readonly kind: 'started'; readonly afterMs: number | undefined }
-  | { readonly kind: 'fault'; readonly fault: Fault };
-
 /** Where see, plan and take have led so far; the one mutable thing of a pass. */
 interface Trail<World, Seen, Step> {
+  /** The world that the pass began with. */
+  readonly from: World;
   world: World;
   seen: Seen | undefined;
   plan: Plan<Step> | undefined;
@@ -116,8 +122,6 @@ type Parts<K extends string, World, Seen, Step extends { readonly kind: string }
   Step,
   Status
 >;
-
-const settled: Outcome = { kind: 'settled' };
 
 /** see, then plan and take until the plan has no step, a step does not end at once, or the bound is reached. */
 const follow = async <K extends string, World, Seen, Step extends { readonly kind: string }, Status>(
@@ -166,31 +170,6 @@ const follow = async <K extends string, World, Seen, Step extends { readonly kin
   }
 };
 
-const outcomeOf = (end: End, plan: Plan<unknown> | undefined, pollMs: number): Outcome => {
-  switch (end.kind) {
-    case 'fault':
-      throw end.fault;
-    case 'gone':
-      return settled;
-    case 'more':
-      return { kind: 'again', afterMs: 0 };
-    case 'started':
-      return { kind: 'again', afterMs: end.afterMs ?? pollMs };
-    case 'planned':
-      return plan?.kind === 'wait' ? { kind: 'again', afterMs: plan.afterMs ?? pollMs } : settled;
-    default:
-      return end satisfies never;
-  }
-};
-
-const sooner = (outcome: Outcome, heldMs: number): Outcome => {
-  if (heldMs === 0) {
-    return outcome;
-  }
-  const afterMs = outcome.kind === 'again' ? Math.min(outcome.afterMs, heldMs) : heldMs;
-  return { kind: 'again', afterMs };
-};
-
 /** The report of an object that this very pass let go. */
 const farewell = <K extends string, World, Seen, Step extends { readonly kind: string }, Status>(
   parts: Parts<K, World, Seen, Step, Status>,
@@ -226,10 +205,15 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
   parts: Parts<K, World, Seen, Step, Status>,
   given: PassOptions,
 ): Pass<K> => {
-  const defaults = { effect: plainEffect, maxSteps: 16, pollMs: 60_000, workMs: 45_000, coalesceMs: 1_000 };
-  const options: Required<PassOptions> = { ...defaults, ...given };
+  const times = { pollMs: 60_000, workMs: 45_000, coalesceMs: 2_000, graceMs: 5_000 };
+  const options: Required<PassOptions> = { effect: plainEffect, maxSteps: 16, ...times, ...given };
   const { clock, effect, pollMs, workMs } = options;
-  const coalescer = createCoalescer<K>(clock, options.coalesceMs);
+  const coalescer = createCoalescer<K>(options);
+  const residue = createResidue<K, Status>();
+  const forget = (key: K): void => {
+    coalescer.forget(key);
+    residue.forget(key);
+  };
 
   const walk = async (key: K, trail: Trail<World, Seen, Step>, signal: AbortSignal): Promise<End> => {
     try {
@@ -250,18 +234,22 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     log: Log,
     signal: AbortSignal,
   ): Promise<number> => {
-    const { world, seen, plan, steps } = trail;
+    const { from, world, seen, plan, steps } = trail;
     const fault = end.kind === 'fault' && policyOf(end.fault.kind).shown ? end.fault : undefined;
     const before = parts.current(world);
     const after = parts.statusOf(world, seen, plan, fault, clock.nowMs());
-    const wrote = !statusEqual(before, after);
+    const wrote = !statusEqual(before, after) && !residue.explains(key, before, after);
     const final = fault !== undefined || (end.kind === 'planned' && plan?.kind === 'settled');
+    if (!statusEqual(parts.current(from), before)) {
+      coalescer.wrote(key);
+    }
     if (wrote) {
-      const heldMs = final ? 0 : coalescer.heldMs(key);
+      const early = parts.isEarly?.(before, after) === true;
+      const heldMs = coalescer.heldMs(key, early ? 'early' : final ? 'final' : 'between');
       if (heldMs > 0) {
         return heldMs;
       }
-      await effect('write status', () => parts.write(world, after, signal));
+      residue.note(key, after, await effect('write status', () => parts.write(world, after, signal)));
       coalescer.wrote(key);
     } else {
       coalescer.same(key);
@@ -273,21 +261,51 @@ export const createPass = <K extends string, World, Seen, Step extends { readonl
     return 0;
   };
 
+  /** What it leads to, if anything, is for another pass. */
+  const doChore = async (key: K, seen: Seen, chore: Step, signal: AbortSignal): Promise<Outcome> => {
+    const world = parts.gather(key);
+    if (world === undefined) {
+      return settled;
+    }
+    const taken = await within({ clock, limitMs: workMs, signal }, (inner) =>
+      effect(`take ${chore.kind}`, () => parts.take(world, seen, chore, inner)),
+    );
+    const plan = taken.kind === 'done' ? parts.plan(world, taken.seen, clock.nowMs()) : undefined;
+    return plan?.kind === 'settled' && plan.chore === undefined ? settled : { kind: 'again', afterMs: 0 };
+  };
+
   return async (key, log, signal) => {
     const world = parts.gather(key);
     if (world === undefined) {
-      coalescer.forget(key);
+      forget(key);
       return settled;
     }
-    const trail: Trail<World, Seen, Step> = { world, seen: undefined, plan: undefined, steps: [] };
+    const trail: Trail<World, Seen, Step> = {
+      from: world,
+      world,
+      seen: undefined,
+      plan: undefined,
+      steps: [],
+    };
     const end = await walk(key, trail, signal);
     signal.throwIfAborted();
     if (end.kind === 'gone') {
-      coalescer.forget(key);
+      forget(key);
       quietly(() => parts.observe?.(farewell(parts, trail)), log);
       return settled;
     }
     const heldMs = canTell(end, trail.seen) ? await publish(key, trail, end, log, signal) : 0;
+    // What is not told yet is no failure yet: it is looked at again when it is to be told.
+    if (end.kind === 'fault' && heldMs > 0) return { kind: 'again', afterMs: heldMs };
+    const { plan, seen } = trail;
+    if (
+      end.kind === 'planned' &&
+      plan?.kind === 'settled' &&
+      plan.chore !== undefined &&
+      seen !== undefined
+    ) {
+      return doChore(key, seen, plan.chore, signal);
+    }
     return sooner(outcomeOf(end, trail.plan, pollMs), heldMs);
   };
 };

@@ -92,4 +92,22 @@ export const networkLaws: readonly Law[] = [
       }
     },
   },
+  {
+    id: 'N-07',
+    title: 'a change of an active network is seen apart from what it still is',
+    check: async (fixture, pool) => {
+      const [networks, network] = [pool.hostNetworks(fixture.host), freshNetwork(fixture)];
+      const [running, shape] = [nat(), nat()];
+      await networks.take(network, { kind: 'define', shape: running }, never);
+      await networks.take(network, { kind: 'start' }, never);
+      const before = await networks.see(network, never);
+      expect(before).toEqual({ kind: 'present', active: true, autostart: true, shape: running });
+      await networks.take(network, { kind: 'define', shape }, never);
+      await networks.take(network, { kind: 'start' }, never);
+      expect(await networks.see(network, never)).toMatchObject({ kind: 'present', shape, running });
+      await networks.take(network, { kind: 'define', shape: running }, never);
+      expect(await networks.see(network, never), 'taken back').toEqual(before);
+      await networks.take(network, { kind: 'remove' }, never);
+    },
+  },
 ];

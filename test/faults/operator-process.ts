@@ -7,6 +7,7 @@ import { createSimulatedDriver } from '../../src/drivers/hypervisor/simulated/dr
 import type { SimulatedWorld } from '../../src/drivers/hypervisor/simulated/world.ts';
 import { type ClusterAccess, loadAccess } from '../../src/kube/auth.ts';
 import { createOperator, type Operator } from '../../src/operator.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
 import { Fault } from '../../src/runtime/fault.ts';
 import type { Log } from '../../src/runtime/log.ts';
 import { type Effect, plainEffect } from '../../src/runtime/pass.ts';
@@ -32,6 +33,10 @@ export interface StartOptions {
   /** Every line of the log ends here, as text. */
   readonly lines?: string[];
   readonly identity?: string;
+  /** Another way to the API server than the administrator's own. */
+  readonly access?: ClusterAccess;
+  /** Another clock than the machine's. */
+  readonly clock?: Clock;
 }
 
 export interface OperatorProcess {
@@ -132,7 +137,8 @@ export const startOperator = async (
     if (killed) throw dead();
     return result;
   };
-  const access = await loadAccess({ kind: 'kubeconfig', paths: [options.kubeconfig] }, clock);
+  const access =
+    options.access ?? (await loadAccess({ kind: 'kubeconfig', paths: [options.kubeconfig] }, clock));
   const driver = createSimulatedDriver(world);
   const operator = createOperator({
     config: configOf(clusterId, options.flags ?? []),
@@ -150,7 +156,7 @@ export const startOperator = async (
     },
     storageDrivers: {},
     lookUp: async (name) => [name],
-    clock,
+    clock: options.clock ?? clock,
     log: createPassLog(passes, options.lines),
     random: Math.random,
     identity: options.identity ?? 'faults',

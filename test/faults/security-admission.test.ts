@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from '../../hack/lab/control-plane.ts';
 import { untilCrdsEstablished } from '../../hack/lab/crds.ts';
+import { waitUntil } from '../../hack/lab/process.ts';
 import { disk, image, machine } from './objects.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -16,7 +17,8 @@ let dir: string;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'ovcp-admission-'));
-  plane = await startControlPlane({ dir, controllerManager: false });
+  // Its controller manager joins the tenants' roles to those of the cluster.
+  plane = await startControlPlane({ dir });
   await plane.mustKubectl(['apply', '--server-side', '-f', join(root, 'crds')]);
   await untilCrdsEstablished((args) => plane.mustKubectl(args));
   await plane.mustKubectl(['apply', '-k', join(root, 'deploy', 'base')]);
@@ -136,7 +138,7 @@ describe('S2, S4: characters that mean something to XML or a shell', () => {
     'https://example.org/a b',
     "https://example.org/'$(id)\u0000",
     'https://exa\u202emple.org/',
-  ])('%s is no URL of an image', async (url) => {
+  ])('%j is no URL of an image', async (url) => {
     const message = await refusal(image('attack', 'default', 'local', url, `sha256:${'0'.repeat(64)}`));
     expect(message).toContain('must be an http or https URL');
   });
@@ -166,6 +168,80 @@ describe('S18: what breaks parsers', () => {
     // Nested repetition makes backtracking engines run for ever; RE2 and the bound on length do not.
     const name = `${'a-'.repeat(30)}${'a.'.repeat(90)}!`;
     expect(await refusal(vm({ hostPoolRef: { name } }))).toContain('must be a DNS name');
+  });
+});
+
+describe('S12: a tenant of whom the cluster knows view, edit or admin', () => {
+  const at = ['-n', 'tenants'];
+  const manifests = [
+    machine('hers', 'tenants', 'kvm'),
+    disk('hers', 'tenants', 'local'),
+    image('hers', 'tenants', 'local', 'https://example.org/a', `sha256:${'0'.repeat(64)}`),
+  ];
+  /** A raw PUT: kubectl's own commands read the status first, which is refused as well. */
+  const putStatus = (plural: string, manifest: object, kubeconfig: string) => {
+    const path = `/apis/ovcp.dev/v1alpha1/namespaces/tenants/${plural}/hers/status`;
+    const stdin = JSON.stringify({ ...manifest, status: { observedGeneration: 7 } });
+    return plane.kubectl(['replace', '--raw', path, '-f', '-'], { stdin, kubeconfig });
+  };
+
+  beforeAll(async () => {
+    await plane.mustKubectl(['create', 'namespace', 'tenants']);
+    for (const role of ['view', 'edit', 'admin']) {
+      await plane.mustKubectl([
+        'create',
+        'rolebinding',
+        role,
+        ...at,
+        `--clusterrole=${role}`,
+        `--user=${role}er`,
+      ]);
+      const joined = async (): Promise<boolean> => {
+        const rules = await plane.mustKubectl(['get', 'clusterrole', role, '-o', 'jsonpath={.rules}']);
+        return rules.includes('ovcp.dev');
+      };
+      await waitUntil(`${role} with ours`, joined, { limitMs: 180_000 });
+    }
+  });
+
+  it.each(['edit', 'admin'])(
+    '%s: makes, changes and deletes machines, and writes no status',
+    async (role) => {
+      const kubeconfig = await plane.userKubeconfig(`${role}er`);
+      for (const manifest of manifests) {
+        const stdin = JSON.stringify(manifest);
+        const what = [`${manifest.kind}.ovcp.dev`, 'hers', ...at];
+        await plane.mustKubectl(['create', '-f', '-'], { stdin, kubeconfig });
+        await plane.mustKubectl(['annotate', ...what, 'example.org/mine=1'], { kubeconfig });
+        const plural = `${manifest.kind.toLowerCase()}s`;
+        const { code, stderr } = await putStatus(plural, manifest, kubeconfig);
+        expect(code).not.toBe(0);
+        expect(stderr).toContain(`cannot update resource "${plural}/status"`);
+        const ask = ['auth', 'can-i', 'patch', `${plural}.ovcp.dev`, '--subresource=status', ...at];
+        const mayPatch = await plane.kubectl(ask, { kubeconfig });
+        expect(mayPatch.stdout.trim()).toBe('no');
+        await plane.mustKubectl(['delete', ...what], { kubeconfig });
+      }
+    },
+  );
+
+  it('view: looks, and changes nothing', async () => {
+    const kubeconfig = await plane.userKubeconfig('viewer');
+    for (const kind of namespaced) {
+      await plane.mustKubectl(['get', `${kind}.ovcp.dev`, ...at], { kubeconfig });
+    }
+    const stdin = JSON.stringify(machine('hers', 'tenants', 'kvm'));
+    const { code, stderr } = await plane.kubectl(['create', '-f', '-'], { stdin, kubeconfig });
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('cannot create resource "virtualmachines"');
+  });
+
+  it('and none of them sees or makes what is the administrator’s', async () => {
+    const kubeconfig = await plane.userKubeconfig('adminer');
+    for (const kind of ['hostpools', 'hosts', 'storagepools', 'virtualnetworks', 'virtualmachinesizes']) {
+      const { code } = await plane.kubectl(['get', `${kind}.ovcp.dev`], { kubeconfig });
+      expect(code, kind).not.toBe(0);
+    }
   });
 });
 
@@ -206,7 +282,9 @@ describe('S26: the operator’s own account', () => {
   });
 
   it('may do what it is there for', async () => {
-    expect(await may('patch', 'virtualmachines.ovcp.dev/status', '-n', 'default')).toBe(true);
+    expect(await may('patch', 'virtualmachines.ovcp.dev', '--subresource=status', '-n', 'default')).toBe(
+      true,
+    );
     expect(await may('get', 'secrets/any', '-n', 'default')).toBe(true);
   });
 });

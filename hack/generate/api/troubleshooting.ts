@@ -42,6 +42,8 @@ const advice = {
   WaitingForNetwork: '`kubectl describe ovn NAME`: `status.hosts` says why, host by host.',
   WaitingForDependents: 'Delete the objects that the message names, or wait until they are gone.',
   WaitingForDetach: 'Take the disk out of `spec.disks` of the machine that the message names.',
+  RequiresNetworkRestart:
+    'Move the machines away or stop them, then run `virsh net-destroy` for the network on the hosts named; the operator starts it anew at once. A reboot of the host does the same.',
   RequiresPowerCycle:
     'Read `status.pendingChanges`. Set `spec.restartRequestedAt` to the present time to apply it now. A reboot from inside the guest does not apply it.',
   AgentNotConnected: 'Install and start `qemu-guest-agent` in the guest, or ignore it.',
@@ -119,7 +121,7 @@ const advice = {
   CertificateInvalid:
     'Renew the certificate that the message names, or correct the name in the URI; then change the Secret.',
   CredentialsRefused:
-    'Try the same key by `ssh`. Check `authorized_keys`, and that the user may use libvirt ([hosts.md](hosts.md)).',
+    'Of a host: try the same key by `ssh`; check `authorized_keys`, and that the user may use libvirt ([hosts.md](hosts.md)). Of an image: correct its Secret, which is looked at every ten seconds; the server itself is asked again after five to ten minutes.',
   InvalidUri: 'Correct the URI in the HostPool; [hosts.md](hosts.md) shows the forms.',
   Unsupported:
     'Take the field out of the spec, or use another host; `status.capabilities` of each Host says what it can.',

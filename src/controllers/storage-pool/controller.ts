@@ -10,6 +10,7 @@ import { isNews, referenceTo, writeStatus } from '../object-writes.ts';
 import { siteKey } from '../sites.ts';
 import { standingEvents } from '../standing.ts';
 import type { StorageFleetControl } from '../storage-fleet.ts';
+import { isAuditDue } from './audit.ts';
 import { gather } from './gather.ts';
 import { plan } from './plan.ts';
 import { see } from './see.ts';
@@ -78,13 +79,19 @@ const follow = (
   });
   followContents(deps, enqueue);
   servers.subscribe((name) => enqueue(name, priorities.mapped, 0));
-  fleet.onAudit((hostPool) => wake(hostPool));
+  const sinceLookedMs = (name: string): number =>
+    clock.monotonicMs() - (looked.get(name) ?? Number.NEGATIVE_INFINITY);
+  fleet.onAudit((hostPool) => {
+    for (const name of namesOf(hostPool)) {
+      const pool = pools.get(name);
+      if (pool !== undefined && isAuditDue(pool, sinceLookedMs(name))) enqueue(name);
+    }
+  });
   fleet.subscribe((hostPool, change) => {
     if (change.kind === 'host' || change.kind === 'resync') wake(hostPool);
     if (change.kind !== 'storage') return;
     for (const name of namesOf(hostPool)) {
-      const lastMs = looked.get(name) ?? Number.NEGATIVE_INFINITY;
-      if (clock.monotonicMs() - lastMs > echoMs) enqueue(name, priorities.mapped, totalsMs);
+      if (sinceLookedMs(name) > echoMs) enqueue(name, priorities.mapped, totalsMs);
     }
   });
 };

@@ -127,7 +127,7 @@ const write = async (
   seen: DiskSight | undefined,
   status: VirtualDiskStatus,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<VirtualDiskStatus | undefined> => {
   const { context } = gathering;
   const { namespace, name, uid } = world.disk.metadata;
   const fresh = gather(gathering, `${namespace}/${name}`);
@@ -141,7 +141,7 @@ const write = async (
   const settled = mark(gathering, uid, { letsGo, grants });
   const resourceVersion = (fresh ?? world).disk.metadata.resourceVersion;
   try {
-    await context.kinds.disks.resource.applyStatus(
+    const written = await context.kinds.disks.resource.applyStatus(
       {
         apiVersion: API_VERSION,
         kind: 'VirtualDisk',
@@ -152,6 +152,7 @@ const write = async (
       signal,
     );
     settled();
+    return written.status;
   } catch (error) {
     // Refused is refused; a write whose end is unknown may still arrive.
     if (isFault(error) && error.kind !== 'unreachable' && error.kind !== 'busy') settled();

@@ -25,6 +25,10 @@ const awaitConnections = ({ fleet }: ControllerContext, hosts: readonly HostWorl
     throw new Fault('busy', `${untried.name} is being connected.`, { reason: 'Connecting' });
 };
 
+/** A host that is gone for good has nothing running. */
+const isGone = (world: DiskWorld, pool: string, id: string): boolean =>
+  world.hosts.some((host) => host.pool === pool && host.id === id && host.declaredDown !== undefined);
+
 const lookForGhost = async (
   context: ControllerContext,
   world: DiskWorld,
@@ -36,14 +40,16 @@ const lookForGhost = async (
   if (at?.declaredDown !== undefined) return { sightings: [], unseen: [], namesakes: [] };
   // A host that is no longer in its pool cannot be asked: the others may know.
   const pools = at === undefined ? [...new Set(world.hosts.map(({ pool }) => pool))] : [at.pool];
-  const sessions = pools.map((pool) => context.fleet.session(pool));
-  if (sessions.length === 0 || sessions.includes(undefined)) return undefined;
   const looks = await Promise.all(
-    sessions.flatMap((session) => session?.pool.see(identity, at?.id, signal) ?? []),
+    pools.map(async (pool) => {
+      const look = await context.fleet.session(pool)?.pool.see(identity, at?.id, signal);
+      return look && { ...look, unseen: look.unseen.filter((id) => !isGone(world, pool, id)) };
+    }),
   );
+  if (looks.length === 0 || looks.includes(undefined)) return undefined;
   return {
-    sightings: looks.flatMap(({ sightings }) => sightings),
-    unseen: looks.flatMap(({ unseen }) => unseen),
+    sightings: looks.flatMap((look) => look?.sightings ?? []),
+    unseen: looks.flatMap((look) => look?.unseen ?? []),
     namesakes: [],
   };
 };

@@ -130,7 +130,7 @@ export const createImageController = (deps: ControllerDeps, config: ImageConfig)
   >(deps, 'virtualmachineimage', {
     gather: (key) => gather(working, key),
     see: (world, signal) => see(context, world, signal),
-    plan: (world, seen, nowMs) => decide(world, seen, nowMs).plan,
+    plan: (world, seen) => decide(world, seen).plan,
     take: (world, seen, step, signal) => take(working, world, seen, step, signal),
     statusOf: (world, seen, _plan, fault, nowMs) => fit(statusOf(world, seen, fault, nowMs)),
     current: ({ image }) => image.status,

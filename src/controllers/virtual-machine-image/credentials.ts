@@ -81,6 +81,27 @@ const find = async (
 };
 
 /**
+ * Changes whenever the image's Secret does; undefined when the image names none or it cannot be told now. A Secret
+ * that is absent has a version too: that it went is a change.
+ */
+export const secretVersionOf = async (
+  { secrets }: Pick<ControllerContext, 'secrets'>,
+  { metadata, spec }: VirtualMachineImage,
+  signal: AbortSignal,
+): Promise<string | undefined> => {
+  const { credentialsSecretRef: ref } = spec.source;
+  if (ref === undefined) return undefined;
+  try {
+    const secret = await secrets.get({ namespace: metadata.namespace, name: ref.name }, signal);
+    return secret === undefined ? 'absent' : `${secret.metadata.uid}/${secret.metadata.resourceVersion}`;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isFault(error)) throw error;
+    return undefined;
+  }
+};
+
+/**
  * Reads the Secret of the image's own namespace.
  * @throws Fault `unreachable` SecretNotFound, SecretInvalid
  */

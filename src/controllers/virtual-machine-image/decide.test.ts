@@ -56,6 +56,34 @@ const recorded = (...hosts: string[]) =>
 const imports = (...entries: [string, ReturnType<typeof failed> | ReturnType<typeof running>][]) =>
   new Map(entries);
 
+describe('an image whose server refused its credentials', () => {
+  const refused = new Fault('denied', 'answered with status 401', { reason: 'CredentialsRefused' });
+  const source = { ...image.spec.source, credentialsSecretRef: { name: 's' } };
+  const entry = { ...failed('kvm.n2', refused, nowMs + 500_000), secretVersion: 'u/1' };
+  const withSecret = sampleWorld(
+    { ...image, spec: { ...image.spec, source } },
+    { imports: imports(['kvm.n2', entry]) },
+  );
+  const at = (secretVersion?: string) =>
+    decide(withSecret, { ...nowhere, ...(secretVersion === undefined ? {} : { secretVersion }) });
+
+  it('looks at its Secret now and then, and leaves the server alone while that is the same or unknown', () => {
+    for (const decision of [at('u/1'), at()]) {
+      expect(brief(decision)).toBe('wait: trouble CredentialsRefused');
+      expect(decision.plan).toEqual({ kind: 'wait', afterMs: 10_000 });
+    }
+  });
+
+  it('is fetched at once when the Secret is another, or gone', () => {
+    for (const version of ['u/2', 'absent']) expect(brief(at(version))).toMatch(/^import kvm.n2: /);
+  });
+
+  it('waits long when it names no Secret', () => {
+    const without = world({ imports: imports(['kvm.n2', failed('kvm.n2', refused, nowMs + 500_000)]) });
+    expect(decide(without, nowhere).plan).toEqual({ kind: 'wait', afterMs: 500_000 });
+  });
+});
+
 describe('an image', () => {
   const demanded = new Set(['kvm.n1']);
   const table: readonly (readonly [string, ImageWorld, ImageSight, string])[] = [
@@ -176,7 +204,7 @@ describe('an image', () => {
     ],
   ];
   it.each(table)('%s', (_what, given, seen, expected) => {
-    expect(brief(decide(given, seen, nowMs))).toBe(expected);
+    expect(brief(decide(given, seen))).toBe(expected);
   });
 
   it('of a shared pool is made once, through a host that can', () => {
@@ -186,10 +214,8 @@ describe('an image', () => {
       hosts: [sampleHost('kvm.n1', { usable: false }), sampleHost('kvm.n2')],
     });
     expect(hostsToAsk(shared).map(({ name }) => name)).toEqual(['kvm.n2']);
-    expect(brief(decide(shared, sightOf([absent('kvm.n2')]), nowMs))).toBe(
-      'import kvm.n2: progress Importing',
-    );
-    expect(brief(decide(shared, sightOf([complete('kvm.n2')]), nowMs))).toBe('settled: ok Ready');
+    expect(brief(decide(shared, sightOf([absent('kvm.n2')])))).toBe('import kvm.n2: progress Importing');
+    expect(brief(decide(shared, sightOf([complete('kvm.n2')])))).toBe('settled: ok Ready');
   });
 
   it('is chosen a host for by name when all are equal, and stays where it lies', () => {
@@ -285,6 +311,6 @@ describe('an image that is deleted', () => {
   ];
   it.each(table)('%s', (_what, given, seen, expected) => {
     expect(going.metadata.finalizers).toContain(FINALIZER);
-    expect(brief(decide(given, seen, nowMs))).toBe(expected);
+    expect(brief(decide(given, seen))).toBe(expected);
   });
 });

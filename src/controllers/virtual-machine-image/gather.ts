@@ -149,5 +149,6 @@ export const gather = ({ context, imports }: GatherDeps, key: string): ImageWorl
       .map(({ metadata }) => metadata.name)
       .toSorted(),
     imports: imports.of(uid),
+    monotonicMs: context.clock.monotonicMs(),
   };
 };

@@ -18,12 +18,13 @@ export interface ImportRoomOptions {
   readonly onChange: (uid: string) => void;
 }
 
-/** `maxImageBytes` is the limit the pool sets at this moment. */
+/** `maxImageBytes` is the limit the pool sets at this moment, `secretVersion` that of the Secret. */
 export interface CopyStart {
   readonly uid: string;
   readonly key: CopyKey;
   readonly host: string;
   readonly maxImageBytes: number;
+  readonly secretVersion?: string | undefined;
 }
 
 export interface ImportRoom {
@@ -38,6 +39,7 @@ export interface ImportRoom {
 interface Entry {
   readonly host: string;
   readonly maxImageBytes: number;
+  readonly secretVersion: string | undefined;
   failures: number;
   failed: Extract<ImportState, { kind: 'failed' }> | undefined;
 }
@@ -67,9 +69,9 @@ export const createImportRoom = (options: ImportRoomOptions): ImportRoom => {
     if (state?.kind === 'failed' && entry !== undefined) {
       entry.failures += 1;
       const wait = delayMs(backoffOf(state.fault), entry.failures, random);
-      const dueMs = clock.nowMs() + Math.round(wait);
-      const { host, maxImageBytes } = entry;
-      entry.failed = { kind: 'failed', host, fault: state.fault, dueMs, maxImageBytes };
+      const dueMs = clock.monotonicMs() + Math.round(wait);
+      const { host, maxImageBytes, secretVersion } = entry;
+      entry.failed = { kind: 'failed', host, fault: state.fault, dueMs, maxImageBytes, secretVersion };
     }
     jobs.forget(job);
     onChange(uid);
@@ -99,12 +101,13 @@ export const createImportRoom = (options: ImportRoomOptions): ImportRoom => {
       new Map(
         [...(images.get(uid) ?? [])].map(([key, entry]) => [key, stateOf(`${uid}${separator}${key}`, entry)]),
       ),
-    start: ({ uid, key, host, maxImageBytes }, run) => {
+    start: ({ uid, key, host, maxImageBytes, secretVersion }, run) => {
       const copies = images.get(uid) ?? new Map<CopyKey, Entry>();
       const job = `${uid}${separator}${key}`;
       if (jobs.get(job) !== undefined) return;
       images.set(uid, copies);
-      copies.set(key, { host, maxImageBytes, failures: copies.get(key)?.failures ?? 0, failed: undefined });
+      const failures = copies.get(key)?.failures ?? 0;
+      copies.set(key, { host, maxImageBytes, secretVersion, failures, failed: undefined });
       jobs.start(job, host, run);
     },
     cancel: async (uid) => {

@@ -1,14 +1,18 @@
 /** What becomes of an import that failed: tried again by the policy, or never. Pure. */
 import type { Reason } from '../../api/reasons.ts';
-import type { Fault } from '../../runtime/fault.ts';
+import { type Fault, isFault } from '../../runtime/fault.ts';
 import { policyOf } from '../../runtime/policy.ts';
 import { type Health, type Verdict, verdictOfFault } from '../verdict.ts';
-import type { ImageWorld } from './world.ts';
+import type { ImageWorld, ImportState } from './world.ts';
 
 /** The bytes themselves are wrong: the same file fetched again is the same file. */
 const final: ReadonlySet<string> = new Set<Reason>(['ImageChecksumMismatch', 'ImageFormatRefused']);
 
 export const isFinal = (fault: Fault): boolean => fault.reason !== undefined && final.has(fault.reason);
+
+/** Whether the server refused the credentials: another Secret may help, and nothing else does. */
+export const isRefused = (state: ImportState): boolean =>
+  state.kind === 'failed' && isFault(state.fault, 'denied');
 
 /** Whether a person is told; else it is part of the import that the host was busy for a moment. */
 export const isShown = (fault: Fault): boolean => policyOf(fault.kind).shown;

@@ -64,6 +64,7 @@ export const sampleWorld = (image: VirtualMachineImage, change: Partial<ImageWor
   dependents: [],
   leavingClones: [],
   imports: new Map(),
+  monotonicMs: 1_000_000,
   ...change,
 });
 

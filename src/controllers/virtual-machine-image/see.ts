@@ -3,6 +3,8 @@ import type { HostStorage, StoragePlace } from '../../drivers/hypervisor/host-st
 import { Fault, isFault } from '../../runtime/fault.ts';
 import type { ControllerContext } from '../context.ts';
 import { pathIn } from '../places.ts';
+import { secretVersionOf } from './credentials.ts';
+import { isRefused } from './refusal.ts';
 import { hostsToAsk } from './wanted.ts';
 import type { CopySeen, HostWorld, ImageSight, ImageWorld } from './world.ts';
 
@@ -68,7 +70,9 @@ export const see = async (
   const answers = await Promise.all(
     asked.map(async (host) => ({ host: host.name, copy: await ask(context, world, host, signal) })),
   );
+  const refused = [...world.imports.values()].some(isRefused);
   return {
+    ...(refused ? { secretVersion: await secretVersionOf(context, world.image, signal) } : {}),
     copies: answers.flatMap(({ copy }) => copy ?? []),
     unseen: answers.filter(({ copy }) => copy === undefined).map(({ host }) => host),
   };

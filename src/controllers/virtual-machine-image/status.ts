@@ -79,16 +79,11 @@ const contentOf = (
   };
 };
 
-const verdictOf = (
-  world: ImageWorld,
-  seen: ImageSight | undefined,
-  fault: Fault | undefined,
-  nowMs: number,
-): Verdict => {
+const verdictOf = (world: ImageWorld, seen: ImageSight | undefined, fault: Fault | undefined): Verdict => {
   if (fault !== undefined) return verdictOfFault(fault);
   return seen === undefined
     ? { health: 'unknown', reason: 'StorageNotReady', message: 'The image could not be looked at.' }
-    : decide(world, seen, nowMs);
+    : decide(world, seen);
 };
 
 export const statusOf = (
@@ -98,7 +93,7 @@ export const statusOf = (
   nowMs: number,
 ): VirtualMachineImageStatus => {
   const { image } = world;
-  const verdict = verdictOf(world, seen, fault, nowMs);
+  const verdict = verdictOf(world, seen, fault);
   const deleting: ConditionInput[] =
     image.metadata.deletionTimestamp === undefined
       ? []

@@ -4,6 +4,7 @@ import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
+import { secretVersionOf } from './credentials.ts';
 import type { ImageStep } from './decision.ts';
 import type { GatherDeps } from './gather.ts';
 import { type ImageConfig, importImage } from './import-image.ts';
@@ -30,8 +31,15 @@ const at = ({ context }: TakeDeps, world: ImageWorld, host: string): At => {
   return { storage: session.pool.hostStorage(it.id), place: world.place };
 };
 
-const begin = (deps: TakeDeps, world: ImageWorld, hosts: readonly string[]): Ended => {
+const begin = async (
+  deps: TakeDeps,
+  world: ImageWorld,
+  hosts: readonly string[],
+  signal: AbortSignal,
+): Promise<Ended> => {
   const { image, file, maxImageBytes } = world;
+  // Told before the Secret is read: what changes in between is tried again once more, never overlooked.
+  const secretVersion = await secretVersionOf(deps.context, image, signal);
   for (const host of hosts) {
     const run = importImage(deps.context, deps.config, {
       image,
@@ -40,8 +48,9 @@ const begin = (deps: TakeDeps, world: ImageWorld, hosts: readonly string[]): End
       ...at(deps, world, host),
     });
     const { uid } = image.metadata;
-    deps.imports.start({ uid, key: copyKeyOf(world, host), host, maxImageBytes }, (progress, signal) =>
-      deps.context.effect('import image', () => run(progress, signal)),
+    const copy = { uid, key: copyKeyOf(world, host), host, maxImageBytes, secretVersion };
+    deps.imports.start(copy, (progress, inner) =>
+      deps.context.effect('import image', () => run(progress, inner)),
     );
   }
   return { kind: 'wrote' };
@@ -93,7 +102,7 @@ export const take = async (
       await removeFinalizer(deps.context.kinds.images.resource, world.image, deps.context.effect, signal);
       return { kind: 'gone' };
     case 'import':
-      return begin(deps, world, step.hosts);
+      return begin(deps, world, step.hosts, signal);
     case 'cancelImports':
       await deps.imports.cancel(world.image.metadata.uid);
       // What they left behind is looked for anew.

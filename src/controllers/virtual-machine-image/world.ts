@@ -21,8 +21,8 @@ export interface HostWorld {
 }
 
 /**
- * How far this process is with one copy. `dueMs`: wall-clock time of the next try; a change of the limit it failed
- * under brings it forward.
+ * How far this process is with one copy. `dueMs`: monotonic time of the next try; a change of the limit it failed
+ * under, or of the Secret it was refused with, brings it forward.
  */
 export type ImportState =
   | { readonly kind: 'running'; readonly host: string; readonly percent?: number | undefined }
@@ -32,6 +32,8 @@ export type ImportState =
       readonly fault: Fault;
       readonly dueMs: number;
       readonly maxImageBytes: number;
+      /** Version of the Secret at its beginning; undefined when it has none or none could be told. */
+      readonly secretVersion?: string | undefined;
     };
 
 /** Names one copy of an image: a Host object, or the only copy of a shared pool. */
@@ -56,6 +58,7 @@ export interface ImageWorld {
   /** Disks over the image that are being deleted: the last of them may leave its file to us. */
   readonly leavingClones: readonly string[];
   readonly imports: ReadonlyMap<CopyKey, ImportState>;
+  readonly monotonicMs: number;
 }
 
 export interface CopySeen {
@@ -72,4 +75,6 @@ export interface ImageSight {
   readonly copies: readonly CopySeen[];
   /** Hosts that matter and could not be asked. */
   readonly unseen: readonly string[];
+  /** Version of the image's Secret now; looked for only when the server refused what was in it. */
+  readonly secretVersion?: string | undefined;
 }

@@ -1,9 +1,9 @@
 /** A machine that has a home: made, started, changed, restarted and healed there. Pure. */
 import { type Comparison, compare, type Delta } from '../../drivers/hypervisor/compare.ts';
 import type { Capability, OffCause, Sighting, VmRecord } from '../../drivers/hypervisor/contract.ts';
-import { settled, step, wait } from '../decision.ts';
+import { settled, step, wait, withChore } from '../decision.ts';
 import { decideStop } from './decide-stop.ts';
-import type { Decision } from './decision.ts';
+import type { Decision, MachineStep } from './decision.ts';
 import type { Desire } from './desire.ts';
 import { relapseDelayMs } from './ledger.ts';
 import { decidePower } from './power-table.ts';
@@ -138,16 +138,35 @@ const decideRunning = (world: VmWorld, seen: VmSight, desire: Desire, sighting: 
     if (stop !== undefined) return stop;
   }
   if (sighting.power.kind === 'paused') return decidePaused(world, sighting, sighting.power.cause);
-  if (record?.startDue === true && vm.spec.powerState === 'PoweredOn') {
-    return step(
-      {
-        kind: 'drive',
-        step: { kind: 'setRecord', host: sighting.host, record: { ...record, startDue: false } },
-      },
-      'Starting',
-      'The machine runs.',
-    );
-  }
+  const due = dueAtRest(world, seen, desire, sighting);
+  const started = startHappened(world, sighting, record);
+  if (started === undefined) return due ?? running(world, sighting);
+  // Whoever waits for the machine is told first that it runs. What still has to be done may take long: then it is noted first.
+  return due === undefined
+    ? withChore(running(world, sighting), started)
+    : step(started, 'Starting', 'The machine runs.');
+};
+
+const running = (world: VmWorld, sighting: Sighting): ReturnType<typeof settled> =>
+  settled('ok', 'Running', `The machine runs on ${hostNameOf(world, sighting.host)}.`);
+
+/** A start that was due is not due any more. */
+const startHappened = (
+  { vm }: VmWorld,
+  { host }: Sighting,
+  record: VmRecord | undefined,
+): MachineStep | undefined =>
+  record?.startDue === true && vm.spec.powerState === 'PoweredOn'
+    ? { kind: 'drive', step: { kind: 'setRecord', host, record: { ...record, startDue: false } } }
+    : undefined;
+
+/** What is left to be done or waited for on a machine that runs as it shall; undefined when it is as wished. */
+const dueAtRest = (
+  world: VmWorld,
+  seen: VmSight,
+  desire: Desire,
+  sighting: Sighting,
+): Decision | undefined => {
   const comparison = compare(sighting.host, desire.shape, sighting, capabilitiesOf(world, sighting));
   const live = comparison.running.find(({ impact }) => impact === 'Live')?.step;
   if (live !== undefined && enforces(world)) {
@@ -161,8 +180,7 @@ const decideRunning = (world: VmWorld, seen: VmSight, desire: Desire, sighting: 
     redefine(world, desire, sighting, comparison) ??
     sweep(seen, sighting) ??
     decideLacks(desire) ??
-    decideUnclaimed(desire) ??
-    settled('ok', 'Running', `The machine runs on ${hostNameOf(world, sighting.host)}.`)
+    decideUnclaimed(desire)
   );
 };
 

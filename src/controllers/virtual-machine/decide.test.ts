@@ -106,10 +106,17 @@ describe('a machine that shall run', () => {
   it('notes that its due start has happened', () => {
     const world = sampleWorld();
     const ownership = { kind: 'ours', record: sampleRecord({ startDue: true }) } as const;
-    const step = driven(
-      decide(world, sampleSight([sampleSighting(world, { kind: 'running' }, { ownership })])),
-    );
-    expect(step).toMatchObject({ kind: 'setRecord', record: { startDue: false } });
+    const sight = sampleSight([sampleSighting(world, { kind: 'running' }, { ownership })]);
+    const step = { kind: 'setRecord', record: { startDue: false } };
+    // Whoever waits for it is told first, when nothing else is left to do.
+    expect(decide(world, sight)).toMatchObject({
+      plan: { kind: 'settled', chore: { kind: 'drive', step } },
+      reason: 'Running',
+      health: 'ok',
+    });
+    const waiting = withDisk(false);
+    const there = sampleSight([sampleSighting(waiting, { kind: 'running' }, { ownership })]);
+    expect(driven(decide(waiting, there))).toMatchObject(step);
   });
 
   it('starts only with the claim on its disks', () => {

@@ -1,6 +1,6 @@
 /** The next step for a VirtualNetwork. Pure. */
 import { FINALIZER } from '../../api/identity.ts';
-import type { NetworkSeen, NetworkShape } from '../../drivers/hypervisor/host-networks.ts';
+import { type NetworkSeen, type NetworkShape, sameNetwork } from '../../drivers/hypervisor/host-networks.ts';
 import type { Plan } from '../../runtime/pass.ts';
 import {
   mayHold,
@@ -15,12 +15,9 @@ type Next = Plan<NetworkStepOfPass>;
 const settled: Next = { kind: 'settled' };
 const step = (it: NetworkStepOfPass): Next => ({ kind: 'step', step: it });
 
-export const sameShape = (a: NetworkShape, b: NetworkShape): boolean =>
-  a.kind === b.kind && a.cidr === b.cidr && a.dhcp?.start === b.dhcp?.start && a.dhcp?.end === b.dhcp?.end;
-
 /** Whether the host has the network as it is wanted. */
 export const isMade = (seen: NetworkSeen, shape: NetworkShape): boolean =>
-  seen.kind === 'present' && seen.active && seen.autostart && sameShape(seen.shape, shape);
+  seen.kind === 'present' && seen.active && seen.autostart && sameNetwork(seen.shape, shape);
 
 const toRemove = (sites: readonly NetworkSite[], sight: NetworkSight): readonly string[] =>
   sites.filter(({ name }) => sight.get(name)?.kind === 'present').map(({ name }) => name);

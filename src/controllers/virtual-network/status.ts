@@ -1,7 +1,7 @@
 /** The status of a VirtualNetwork: the network as each host has it. Pure. */
 import type { Reason } from '../../api/reasons.ts';
 import type { VirtualNetworkStatus } from '../../api/virtual-network.ts';
-import { setConditions } from '../../runtime/conditions.ts';
+import { type ConditionInput, setConditions } from '../../runtime/conditions.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import {
   condition,
@@ -125,6 +125,21 @@ const standingOf = (world: NetworkWorld, hosts: readonly HostState[], fault: Fau
   return { ready: 'False', reason, message: `${first.name}: ${first.message ?? ''}` };
 };
 
+/** Hosts where the network goes on as it was before its spec changed. */
+const upToDateOf = (sight: NetworkSight | undefined): ConditionInput => {
+  const stale = [...(sight ?? [])]
+    .filter(([, seen]) => seen.kind === 'present' && seen.running !== undefined)
+    .map(([name]) => name);
+  return stale.length === 0
+    ? condition('UpToDate', 'True', 'Synced', 'The network is what its spec says.')
+    : condition(
+        'UpToDate',
+        'False',
+        'RequiresNetworkRestart',
+        `The network goes on as it was on ${namesOf(stale)} until it is started anew there.`,
+      );
+};
+
 export const statusOf = (
   world: NetworkWorld,
   sight: NetworkSight | undefined,
@@ -144,6 +159,7 @@ export const statusOf = (
   const standing = standingOf(world, hosts, fault);
   const inputs = [
     ...standingConditions(standing),
+    ...(sight === undefined ? [] : [upToDateOf(sight)]),
     ...(network.metadata.deletionTimestamp === undefined
       ? []
       : [condition('Deleting', 'True', standing.reason, standing.message)]),

@@ -1,16 +1,21 @@
 /** One idempotent step for a VirtualNetwork; on many hosts at once, each by itself. */
-import type { HostNetworks, NetworkSeen, NetworkStep } from '../../drivers/hypervisor/host-networks.ts';
+import {
+  type HostNetworks,
+  type NetworkSeen,
+  type NetworkStep,
+  sameNetwork,
+} from '../../drivers/hypervisor/host-networks.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import type { ControllerContext } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
-import { isMade, sameShape } from './plan.ts';
+import { isMade } from './plan.ts';
 import { onHost } from './see.ts';
 import type { NetworkSight, NetworkSite, NetworkStepOfPass, NetworkWorld } from './world.ts';
 
 const stepsFor = (site: NetworkSite, seen: NetworkSeen | undefined): readonly NetworkStep[] => {
   const { shape } = site;
   if (shape === undefined) return [{ kind: 'remove' }];
-  const defined = seen?.kind === 'present' && sameShape(seen.shape, shape);
+  const defined = seen?.kind === 'present' && sameNetwork(seen.shape, shape);
   return defined ? [{ kind: 'start' }] : [{ kind: 'define', shape }, { kind: 'start' }];
 };
 

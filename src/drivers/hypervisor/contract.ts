@@ -199,7 +199,7 @@ export interface HostEndpoint {
   readonly credentials?: HostCredentials | undefined;
 }
 
-/** The documented keys of a host's Secret, decoded (docs/guides/hosts.md). */
+/** The documented keys of a host's Secret, decoded (docs/hosts.md). */
 export interface HostCredentials {
   readonly sshPrivateKey?: string | undefined;
   readonly sshPassword?: string | undefined;

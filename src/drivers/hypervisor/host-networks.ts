@@ -26,8 +26,14 @@ export type NetworkSeen =
       readonly kind: 'present';
       readonly active: boolean;
       readonly autostart: boolean;
+      /** As it is defined: what its next start makes of it. */
       readonly shape: NetworkShape;
+      /** What the active network still is, where that is something else. */
+      readonly running?: NetworkShape | undefined;
     };
+
+export const sameNetwork = (a: NetworkShape, b: NetworkShape): boolean =>
+  a.kind === b.kind && a.cidr === b.cidr && a.dhcp?.start === b.dhcp?.start && a.dhcp?.end === b.dhcp?.end;
 
 export type NetworkStep =
   | { readonly kind: 'define'; readonly shape: NetworkShape }

@@ -44,6 +44,8 @@ export interface VolumeSeen {
   readonly sizeBytes: number;
   readonly allocatedBytes: number;
   readonly backingPath?: string | undefined;
+  /** What the host takes a raw volume for, because a guest wrote such a header into it (reliability.md S7). */
+  readonly disguisedAs?: string | undefined;
   /** The making finished (marker present, or it is of a kind made in one call). */
   readonly complete: boolean;
   /** What the marker says: digest of the source for images. */

@@ -101,6 +101,8 @@ export const accessTo = (url: string, token = 'token-of-the-test'): ClusterAcces
 /** A clock without waiting: sleeps are noted and end at once; limits (`after`) fire only when told. */
 export interface EagerClock extends Clock {
   readonly sleptMs: number[];
+  /** Whether a limit of this length is running. */
+  pending(delayMs: number): boolean;
   /** Fires every pending limit of exactly this length. */
   fire(delayMs: number): void;
 }
@@ -125,6 +127,7 @@ export const createEagerClock = (): EagerClock => {
       await new Promise((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
     },
+    pending: (delayMs) => [...limits].some((limit) => limit.delayMs === delayMs),
     fire: (delayMs) => {
       for (const limit of limits) {
         if (limit.delayMs === delayMs) {

@@ -16,14 +16,40 @@ export const fromSshError = (error: unknown): unknown => {
 
 /**
  * For hosts whose sshd forwards no sockets: libvirt's own helper where the socket is the usual one, netcat otherwise.
- * One line in front of the stream tells an absent socket from a daemon that says nothing. $1 socket, $2 URI.
+ * sshd says the same ("open failed") when it may not forward and when it cannot connect, so the host is asked in any
+ * case. One line in front of the stream tells what is the matter. $1 socket, $2 URI.
  */
 const RELAY = `
 [ -S "$1" ] || { echo absent; exit 0; }
+[ -w "$1" ] || { echo denied; exit 0; }
 helper=; case "$1" in /var/run/libvirt/*) helper=$(command -v virt-ssh-helper);; esac
-if [ -n "$helper" ]; then echo ready; exec virt-ssh-helper "$2"; fi
-command -v nc >/dev/null || { echo nothing; exit 0; }
-echo ready; exec nc -U "$1"`;
+nc=$(command -v nc)
+[ -n "$helper$nc" ] || { echo nothing; exit 0; }
+[ -z "$nc" ] || nc -z -U "$1" 2>/dev/null || { echo dead; exit 0; }
+echo ready
+if [ -n "$helper" ]; then exec virt-ssh-helper "$2"; fi
+exec nc -U "$1"`;
+
+const whyNot = (line: string, socket: string): LibvirtConnectionError => {
+  switch (line) {
+    case 'absent':
+      return new LibvirtConnectionError('refused', `${socket} is not a socket on the host`);
+    case 'dead':
+      return new LibvirtConnectionError('refused', `nobody listens on ${socket} on the host`);
+    case 'denied': {
+      const advice = 'let it into the group of libvirt on the host';
+      return new LibvirtConnectionError('authentication', `the SSH user may not open ${socket}; ${advice}`);
+    }
+    case 'nothing': {
+      const needs = 'which needs virt-ssh-helper or nc on the host';
+      return new LibvirtConnectionError('refused', `sshd does not forward ${socket}, ${needs}`);
+    }
+    default: {
+      const also = 'and the account has no shell that would tell why';
+      return new LibvirtConnectionError('refused', `sshd does not open ${socket}, ${also}`);
+    }
+  }
+};
 
 const readLine = async (channel: Duplex, signal: AbortSignal): Promise<string> => {
   let line = '';
@@ -43,9 +69,7 @@ const relay = async (ssh: SshSession, socket: string, uri: string, signal: Abort
   const line = await raceAbort(Promise.race([readLine(channel, signal), ended]), signal);
   if (line === 'ready') return channel;
   channel.destroy();
-  const reason =
-    line === 'nothing' ? 'needs virt-ssh-helper or nc on the host' : 'is not a socket on the host';
-  throw new LibvirtConnectionError('refused', `${socket} ${reason}; sshd forwards no sockets`);
+  throw whyNot(line, socket);
 };
 
 /** A daemon's socket on the far side of an SSH session; `uri` is what a relaying helper is asked for. */
@@ -57,7 +81,7 @@ export const sshTransport =
       try {
         return await ssh.openSocket(socket, signal);
       } catch (error) {
-        if (!(error instanceof SshError) || error.kind !== 'prohibited') throw error;
+        if (!(error instanceof SshError) || !['prohibited', 'absent'].includes(error.kind)) throw error;
         return await relay(ssh, socket, uri, signal);
       }
     } catch (error) {

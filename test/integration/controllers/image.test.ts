@@ -154,6 +154,30 @@ describe('images on a real API server', () => {
     expect(JSON.stringify(done)).not.toContain('s3cret-word');
   });
 
+  it('is fetched as soon as the Secret that the server refused is another one', async () => {
+    const route = { kind: 'file', content: { bytes: disk } } as const;
+    lab.server.setRoute('/refusing', { kind: 'basicAuth', user: 'bob', password: 'right-word', route });
+    const secret = (password: string) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'rotated', namespace: 'default' },
+      stringData: { username: 'bob', password },
+    });
+    const source = {
+      url: `${lab.server.url}/refusing`,
+      checksum: checksumOf(disk),
+      credentialsSecretRef: { name: 'rotated' },
+    };
+    await lab.apply(secret('wrong-word'), imageOf('refusing', '/refusing', { source }));
+    const image = await lab.image('refusing', (it) => has(it, 'Ready', 'False', 'CredentialsRefused'));
+    expect(conditionOf(image, 'Ready')?.message).toContain('answered with status 401');
+    const asked = lab.downloads('/refusing');
+    await lab.apply(secret('right-word'));
+    const done = await lab.image('refusing', isReady);
+    expect(lab.downloads('/refusing')).toBe(asked + 1);
+    expect(JSON.stringify([image, done])).not.toMatch(/(right|wrong)-word/);
+  });
+
   it('says the same of a pool that is absent and of one it may not use', async () => {
     await lab.apply(
       imageOf('poolless', '/good.raw', { storagePoolRef: { name: 'nowhere' } }),

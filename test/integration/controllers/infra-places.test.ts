@@ -104,6 +104,31 @@ describe('storage and networks on a real API server', () => {
     expect(lab.world.hosts().every(({ networks }) => networks.size === 0)).toBe(true);
   });
 
+  it('tells where a network that was changed goes on as it was, until it is started anew', async () => {
+    await lab.apply(natNetwork('changed', 'hp'));
+    await lab.until('virtualnetwork', 'changed', (it) => has(it, 'UpToDate', 'True', 'Synced'));
+    const nat = { cidr: '192.168.77.0/24', dhcp: {} };
+    const backends = [{ name: 'nat', hostPoolRef: { name: 'hp' }, type: 'NAT', nat }];
+    const patch = JSON.stringify({ spec: { backends } });
+    await lab.plane.mustKubectl(['patch', 'virtualnetwork', 'changed', '--type=merge', '-p', patch]);
+    const pending = await lab.until('virtualnetwork', 'changed', (it) =>
+      has(it, 'UpToDate', 'False', 'RequiresNetworkRestart'),
+    );
+    const told = pending?.status?.conditions?.find(({ type }) => type === 'UpToDate');
+    expect(told?.message).toBe(
+      'The network goes on as it was on hp.h1, hp.h2 until it is started anew there.',
+    );
+    expect(has(pending, 'Ready', 'True')).toBe(true);
+    for (const { name, networks } of lab.world.hosts()) {
+      for (const network of networks.values()) network.active = false;
+      lab.world.events.emit({ kind: 'network', host: name });
+    }
+    await lab.until('virtualnetwork', 'changed', (it) => has(it, 'UpToDate', 'True', 'Synced'));
+    const shapes = lab.world.hosts().flatMap(({ networks }) => [...networks.values()]);
+    expect(new Set(shapes.map(({ running }) => running?.cidr))).toEqual(new Set(['192.168.77.0/24']));
+    await lab.plane.mustKubectl(['delete', 'virtualnetwork', 'changed', '--timeout=20s']);
+  });
+
   it('tells where a bridge is missing', async () => {
     const backend = (name: string, vlan?: number) => ({
       apiVersion: 'ovcp.dev/v1alpha1',

@@ -9,7 +9,7 @@ import { isActive, powerOf } from './power.ts';
 import type { Remote } from './remote.ts';
 import { MACHINE_NAMESPACE, recordOfElement } from './tag.ts';
 import { saidNo } from './to-fault.ts';
-import { parseXml } from './xml.ts';
+import { attribute, parseXml } from './xml.ts';
 
 /** virDomainStatsTypes. */
 const STATS = { state: 1, block: 32 } as const;
@@ -110,6 +110,22 @@ const readInactive = async (remote: Remote, dom: Domain, signal: AbortSignal) =>
     remote.call('DOMAIN_GET_AUTOSTART', { dom }, signal),
   ]);
   return { running: undefined, persistent: true, next, autostart: autostart === 1 };
+};
+
+/** The live description of one domain; undefined when it does not run, or is not there. */
+export const readRunning = async (
+  remote: Remote,
+  uuid: string,
+  signal: AbortSignal,
+): Promise<DomainParsed | undefined> => {
+  try {
+    const read = await xmlOf(remote, handle(uuid), 0, signal);
+    // Only what runs has a number.
+    return attribute(read.root, 'id') === undefined ? undefined : read;
+  } catch (error) {
+    if (saidNo(error, errorCodes.noDomain)) return undefined;
+    throw error;
+  }
 };
 
 /** Everything about one domain; undefined when the host has none of that uuid. */

@@ -7,9 +7,12 @@ import type {
   HostId,
   HypervisorDriver,
   HypervisorPool,
+  Namesake,
+  Sighting,
   VmIdentity,
   VmSeen,
 } from '../contract.ts';
+import { createWitness, type Witness } from '../witness.ts';
 import { createChangeFeed } from './changes.ts';
 import { dialLibvirt } from './dial.ts';
 import { couldNotLook, createManagedHost, type ManagedHost, notInPool } from './host.ts';
@@ -31,30 +34,45 @@ export interface LibvirtDriverOptions {
 
 const sameEndpoint = (a: HostEndpoint, b: HostEndpoint): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-/** A status that names a host narrows the search; without one the machine may be anywhere that cannot be seen. */
-const mayHold = (host: ManagedHost, vm: VmIdentity, hint: HostId | undefined): boolean =>
-  hint === undefined || hint === host.endpoint.host || host.knows(vm.uuid);
+interface Look {
+  readonly host: HostId;
+  readonly sighting?: Sighting | undefined;
+  readonly namesakes: readonly Namesake[];
+  readonly blind: boolean;
+}
 
 const lookOn = async (
-  host: ManagedHost,
+  managed: ManagedHost,
+  vm: VmIdentity,
+  hint: HostId | undefined,
+  signal: AbortSignal,
+): Promise<Look> => {
+  const { host } = managed.endpoint;
+  try {
+    await managed.link.up(signal);
+    const sighting = hint === host || managed.knows(vm.uuid) ? await managed.look(vm, signal) : undefined;
+    return { host, sighting, namesakes: managed.namesakes(vm), blind: false };
+  } catch (error) {
+    if (signal.aborted || !couldNotLook(error)) throw toFault(error);
+    return { host, namesakes: [], blind: true };
+  }
+};
+
+const seeOn = async (
+  hosts: readonly ManagedHost[],
+  witness: Witness,
   vm: VmIdentity,
   hint: HostId | undefined,
   signal: AbortSignal,
 ): Promise<VmSeen> => {
-  const nothing: VmSeen = { sightings: [], unseen: [], namesakes: [] };
-  try {
-    await host.link.up(signal);
-    const isHint = hint === host.endpoint.host;
-    const sighting = isHint || host.knows(vm.uuid) ? await host.look(vm, signal) : undefined;
-    return {
-      ...nothing,
-      sightings: sighting === undefined ? [] : [sighting],
-      namesakes: host.namesakes(vm),
-    };
-  } catch (error) {
-    if (signal.aborted || !couldNotLook(error)) throw toFault(error);
-    return mayHold(host, vm, hint) ? { ...nothing, unseen: [host.endpoint.host] } : nothing;
-  }
+  const looks = await Promise.all(hosts.map((host) => lookOn(host, vm, hint, signal)));
+  const sightings = looks.flatMap(({ sighting }) => sighting ?? []);
+  const blind = looks.filter((look) => look.blind).map(({ host }) => host);
+  return {
+    sightings,
+    unseen: witness.unseen(vm, hint, blind, sightings),
+    namesakes: looks.flatMap(({ namesakes }) => namesakes),
+  };
 };
 
 export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDriver<LibvirtSettings> => {
@@ -87,19 +105,19 @@ export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDr
       return host;
     };
     for (const endpoint of endpoints) add(endpoint);
+    const witness = createWitness({
+      listed: (host) => hosts.get(host)?.listed() === true,
+      had: (host, uuid) => hosts.get(host)?.knows(uuid) === true,
+    });
 
     return {
       hosts: async (signal) => Promise.all(all().map((host) => host.seen(signal))),
       survey: async (signal) => Promise.all(all().map((host) => host.survey(signal))),
-      see: async (vm, hint, signal) => {
-        const looks = await Promise.all(all().map((host) => lookOn(host, vm, hint, signal)));
-        return {
-          sightings: looks.flatMap(({ sightings }) => sightings),
-          unseen: looks.flatMap(({ unseen }) => unseen),
-          namesakes: looks.flatMap(({ namesakes }) => namesakes),
-        };
+      see: async (vm, hint, signal) => seeOn(all(), witness, vm, hint, signal),
+      take: async (vm, step, signal) => {
+        const host = get(step.host);
+        return witness.during(vm, step, () => host.take(vm, step, signal));
       },
-      take: async (vm, step, signal) => get(step.host).take(vm, step, signal),
       changes: (signal) => feed.read(signal),
       reconfigure: (wanted) => {
         const byName = new Map(wanted.map((endpoint) => [endpoint.host, endpoint]));

@@ -74,6 +74,7 @@ export const askGuest = async (
   const said = running.agentConnected ? await fromAgent(remote, dom, macs, signal) : undefined;
   if (said !== undefined && said.addresses.length > 0) return said;
   const base: Omit<GuestSeen, 'addresses'> = said ?? { agent: 'Disconnected' };
+  if (macs.length === 0) return { ...base, addresses: [] };
   const leased = await addressesFrom(remote, dom, macs, SOURCE.lease, signal);
   if (leased.length > 0) return { ...base, addresses: leased };
   return { ...base, addresses: await addressesFrom(remote, dom, macs, SOURCE.arp, signal) };

@@ -70,11 +70,78 @@ describe('createGuestWatch', () => {
     watch.close();
   });
 
-  it('does not wait for a guest that is silent', async () => {
-    const { clock, watch } = setUp(() => new Promise<GuestSeen>(() => undefined));
+  it('does not wait for a guest that is silent, and tells when it speaks after all', async () => {
+    const answer = Promise.withResolvers<GuestSeen>();
+    const { clock, changed, watch } = setUp(() => answer.promise);
     const seen = watch.first('1', never);
     await clock.advance(2_000);
     expect(await seen).toBeUndefined();
+    answer.resolve(withAddress);
+    await clock.advance(5_000);
+    expect(changed).toEqual(['1']);
+    watch.close();
+  });
+
+  it('tells once of a guest whose agent and addresses come one after the other', async () => {
+    let said = without;
+    const { clock, changed, watch } = setUp(() => said);
+    watch.known('1');
+    watch.refresh('1');
+    await clock.advance(0);
+    said = { ...without, agent: 'Connected', hostname: 'web-1' };
+    watch.refresh('1');
+    await clock.advance(4_000);
+    expect(changed).toEqual([]);
+    said = { ...withAddress, agent: 'Connected', hostname: 'web-1' };
+    await clock.advance(3_000);
+    expect(changed).toEqual(['1']);
+    await clock.advance(60_000);
+    expect(changed).toEqual(['1']);
+    watch.close();
+  });
+
+  it('waits neither long for an agent that may not be there nor for ever for an address', async () => {
+    let said = without;
+    const { clock, changed, watch } = setUp(() => said);
+    watch.known('1');
+    said = withAddress;
+    watch.refresh('1');
+    await clock.advance(2_900);
+    expect(changed).toEqual([]);
+    await clock.advance(200);
+    expect(changed).toEqual(['1']);
+    watch.known('2');
+    said = { ...without, agent: 'Connected' };
+    watch.refresh('2');
+    await clock.advance(9_900);
+    expect(changed).toEqual(['1']);
+    await clock.advance(200);
+    expect(changed).toEqual(['1', '2']);
+    watch.close();
+  });
+
+  it('tells at once that something of it is gone', async () => {
+    let said: GuestSeen = { ...withAddress, agent: 'Connected' };
+    const { clock, changed, watch } = setUp(() => said);
+    await watch.first('1', never);
+    said = without;
+    watch.refresh('1');
+    await clock.advance(0);
+    expect(changed).toEqual(['1']);
+    watch.close();
+  });
+
+  it('asks nobody for what is known, and tells only what differs from it', async () => {
+    let said = without;
+    const { clock, changed, watch, asked } = setUp(() => said);
+    expect(watch.known('1')).toBeUndefined();
+    expect(asked()).toBe(0);
+    watch.refresh('1');
+    await clock.advance(0);
+    expect(changed).toEqual([]);
+    said = withAddress;
+    await clock.advance(6_000);
+    expect(changed).toEqual(['1']);
     watch.close();
   });
 

@@ -6,8 +6,9 @@ import type { Clock } from '../../../runtime/clock.ts';
 import type { GuestSeen } from '../contract.ts';
 
 export interface GuestWatch {
+  /** Without asking. */
   known(uuid: string): GuestSeen | undefined;
-  /** Asks in the background and tells when the answer differs. */
+  /** Asks in the background and tells when the answer differs from what was handed out. */
   refresh(uuid: string): void;
   /** Asks now when nothing is known yet, but waits no longer than a moment. */
   first(uuid: string, signal: AbortSignal): Promise<GuestSeen | undefined>;
@@ -17,8 +18,12 @@ export interface GuestWatch {
 
 interface Watched {
   seen: GuestSeen | undefined;
+  /** What was last handed out; undefined until somebody was told anything. */
+  told: GuestSeen | undefined;
   asking: Promise<void> | undefined;
   again: boolean;
+  /** Ends the wait for the rest of what a guest that comes up has to say. */
+  cancelTelling: (() => void) | undefined;
   /** Tries without an address so far, and when the next is due. */
   tries: number;
   dueMs: number | undefined;
@@ -43,8 +48,15 @@ const PAUSE_GROWTH = 1.3;
 const LONGEST_PAUSE_MS = 15_000;
 /** About five minutes of asking; after that only events and fresh looks ask again. */
 const MAX_TRIES = 30;
+/** An address by lease is worth telling soon, whether or not an agent follows. */
+const AGENT_WAIT_MS = 3_000;
+/** An agent that answers before the guest has its addresses: nobody waits for the agent's word alone. */
+const ADDRESS_WAIT_MS = 10_000;
 /** One silent guest must not fill the daemon's slots. */
 const MAX_ASKING = 2;
+
+/** What nobody has heard of yet. */
+const silent: GuestSeen = { agent: 'Disconnected', addresses: [] };
 
 const same = (a: GuestSeen | undefined, b: GuestSeen | undefined): boolean =>
   JSON.stringify(a) === JSON.stringify(b);
@@ -81,6 +93,13 @@ const nextPauseMs = ({ seen, cards }: GuestAnswer, tries: number): number | unde
     ? undefined
     : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * PAUSE_GROWTH ** tries);
 
+/** A guest that comes up says one thing after the other: how long the rest is waited for, so that it is told once. */
+const waitMs = (told: GuestSeen, { seen, cards }: GuestAnswer): number => {
+  const complete = seen.agent === 'Connected' && seen.addresses.length >= cards;
+  if (complete || told.agent === 'Connected' || seen.addresses.length < told.addresses.length) return 0;
+  return seen.addresses.length === 0 ? ADDRESS_WAIT_MS : AGENT_WAIT_MS;
+};
+
 export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): GuestWatch => {
   const guests = new Map<string, Watched>();
   const ending = new AbortController();
@@ -90,9 +109,30 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
   const entry = (uuid: string): Watched => {
     const known = guests.get(uuid);
     if (known !== undefined) return known;
-    const made: Watched = { seen: undefined, asking: undefined, again: false, tries: 0, dueMs: undefined };
+    const made: Watched = {
+      seen: undefined,
+      told: undefined,
+      asking: undefined,
+      again: false,
+      cancelTelling: undefined,
+      tries: 0,
+      dueMs: undefined,
+    };
     guests.set(uuid, made);
     return made;
+  };
+  const hush = (watched: Watched): void => {
+    watched.cancelTelling?.();
+    watched.cancelTelling = undefined;
+  };
+  const drop = (uuid: string): void => {
+    const watched = guests.get(uuid);
+    if (watched !== undefined) hush(watched);
+    guests.delete(uuid);
+  };
+  const handOut = (watched: Watched): GuestSeen | undefined => {
+    watched.told = watched.seen ?? silent;
+    return watched.seen;
   };
   const schedule = (): void => {
     cancelTimer?.();
@@ -109,17 +149,26 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
   const settle = (uuid: string, watched: Watched, answer: GuestAnswer | undefined): void => {
     if (guests.get(uuid) !== watched) return;
     if (answer === undefined) {
-      guests.delete(uuid);
+      drop(uuid);
       return;
     }
     const { seen } = answer;
     const pauseMs = nextPauseMs(answer, watched.tries);
     watched.tries += 1;
     watched.dueMs = pauseMs === undefined ? undefined : clock.monotonicMs() + pauseMs;
-    const changed = watched.seen !== undefined && !same(watched.seen, seen);
     watched.seen = seen;
-    if (changed) onChange(uuid);
+    announce(uuid, watched, answer);
     schedule();
+  };
+  const announce = (uuid: string, watched: Watched, answer: GuestAnswer): void => {
+    if (watched.told === undefined || same(watched.told, answer.seen)) return;
+    const afterMs = waitMs(watched.told, answer);
+    const tellNow = (): void => {
+      hush(watched);
+      onChange(uuid);
+    };
+    if (afterMs === 0) tellNow();
+    else watched.cancelTelling ??= clock.after(afterMs, tellNow);
   };
   const run = async (uuid: string, watched: Watched): Promise<void> => {
     do {
@@ -143,7 +192,7 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
     limit.run(() => run(uuid, watched).finally(resolve));
   };
   return {
-    known: (uuid) => guests.get(uuid)?.seen,
+    known: (uuid) => handOut(entry(uuid)),
     refresh: (uuid) => {
       const watched = entry(uuid);
       watched.tries = 0;
@@ -151,19 +200,20 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
     },
     first: async (uuid, signal) => {
       const watched = entry(uuid);
-      if (watched.seen !== undefined) return watched.seen;
+      if (watched.seen !== undefined) return handOut(watched);
       enqueue(uuid, watched);
       const over = new AbortController();
       const both = AbortSignal.any([signal, over.signal, ending.signal]);
       await Promise.race([watched.asking, clock.sleep(FIRST_WAIT_MS, both).catch(() => undefined)]);
       over.abort();
-      return guests.get(uuid)?.seen;
+      // It may have stopped meanwhile.
+      return guests.get(uuid) === watched ? handOut(watched) : undefined;
     },
-    forget: (uuid) => void guests.delete(uuid),
+    forget: drop,
     close: () => {
       ending.abort();
       cancelTimer?.();
-      guests.clear();
+      for (const uuid of [...guests.keys()]) drop(uuid);
       limit.clear();
     },
   };

@@ -4,7 +4,7 @@ import { errorCodes } from '../../../wire/libvirt/errors.ts';
 import type { Change, HostEndpoint, HostFacts } from '../contract.ts';
 import type { HostDescribed } from './capabilities.ts';
 import type { Wiring } from './device-xml.ts';
-import { handle, listDomains, readDomain, readRecord } from './domains.ts';
+import { handle, listDomains, readRecord, readRunning } from './domains.ts';
 import { type EventSink, registerEvents } from './events.ts';
 import { type HostProfile, readProfile } from './facts.ts';
 import { createGuestWatch, type GuestWatch } from './guest.ts';
@@ -33,10 +33,19 @@ export interface HostState {
   readonly guests: GuestWatch;
   /** Of the newest connection; stays when it is gone. */
   profile(): HostProfile | undefined;
+  /** Events of this machine are kept back while a step is taken on it. */
+  mute(uuid: string): Muted;
   /** Something about the host turned out to be otherwise; tells of it. */
   change(facts: Partial<HostFacts>, wiring?: Partial<Wiring>): void;
   /** One bulk call, and one more for each machine never read before. */
   refill(remote: Remote, signal: AbortSignal): Promise<void>;
+}
+
+export interface Muted {
+  /** From now on events are told again; what was read before is out of date if one came. */
+  listen(): void;
+  /** Tells what was kept back, for nobody has looked since. */
+  tell(): void;
 }
 
 /** Reads whose each machine is; one that went meanwhile leaves the inventory. */
@@ -60,21 +69,24 @@ const learnRecords = async (
   );
 };
 
-/** Reads the state of one machine, and its record if that may have changed. */
+/** Reads the state of one machine, and its record if that may have changed. Answers whether a record was read. */
 const follow = async (
   remote: Remote,
   inventory: Inventory,
   uuid: string,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<boolean> => {
   try {
     const { state, reason } = await remote.call('DOMAIN_GET_STATE', { dom: handle(uuid), flags: 0 }, signal);
     const known = inventory.get(uuid);
     if (known !== undefined) inventory.put({ ...known, state, reason });
-    if (known?.read === false) await learnRecords(remote, inventory, [uuid], signal);
+    if (known?.read !== false) return false;
+    await learnRecords(remote, inventory, [uuid], signal);
+    return true;
   } catch (error) {
     // What broke the connection is told by the link; the next bulk list puts things right.
     if (saidNo(error, errorCodes.noDomain)) inventory.remove(uuid);
+    return false;
   }
 };
 
@@ -82,18 +94,20 @@ const follow = async (
 const createFollower = (
   inventory: Inventory,
   remoteNow: () => Remote | undefined,
-  after: (uuid: string) => void,
+  learned: (uuid: string) => void,
 ) => {
   const running = new Set<string>();
   const again = new Set<string>();
   const run = async (uuid: string): Promise<void> => {
+    let news = false;
     do {
       again.delete(uuid);
       const remote = remoteNow();
-      if (remote !== undefined) await follow(remote, inventory, uuid, AbortSignal.timeout(FOLLOW_LIMIT_MS));
+      if (remote === undefined) break;
+      news = (await follow(remote, inventory, uuid, AbortSignal.timeout(FOLLOW_LIMIT_MS))) || news;
     } while (again.has(uuid));
     running.delete(uuid);
-    after(uuid);
+    if (news) learned(uuid);
   };
   return (uuid: string): void => {
     if (running.has(uuid)) again.add(uuid);
@@ -115,14 +129,14 @@ const createGuests = (
     onChange,
     ask: async (uuid, signal) => {
       const remote = remoteNow();
-      const read = remote === undefined ? undefined : await readDomain(remote, uuid, signal);
-      if (remote === undefined || read?.running === undefined) return undefined;
+      const running = remote === undefined ? undefined : await readRunning(remote, uuid, signal);
+      if (remote === undefined || running === undefined) return undefined;
       // The test driver has no guests, and falls over a card whose network has no addresses.
       if (profile()?.setup.domainType === 'test') {
         return { seen: { agent: 'Disconnected', addresses: [] }, cards: 0 };
       }
-      const cards = read.running.shape.nics.filter(({ link }) => link === 'Up').length;
-      return { seen: await askGuest(remote, uuid, read.running, signal), cards };
+      const cards = running.shape.nics.filter(({ link }) => link === 'Up').length;
+      return { seen: await askGuest(remote, uuid, running, signal), cards };
     },
   });
 
@@ -137,20 +151,47 @@ const accelerator =
     return found;
   };
 
+/** A step reads the machine once it is through: what its own events point at needs no second look. */
+const createMutes = (hear: (uuid: string) => void) => {
+  const muted = new Map<string, { heard: boolean }>();
+  return {
+    /** Whether the event was kept back. */
+    keeps: (uuid: string): boolean => {
+      const mute = muted.get(uuid);
+      if (mute !== undefined) mute.heard = true;
+      return mute !== undefined;
+    },
+    mute: (uuid: string): Muted => {
+      const mute = { heard: false };
+      // Of two steps at a time the second listens: each tells for itself.
+      if (!muted.has(uuid)) muted.set(uuid, mute);
+      const listen = (): void => {
+        if (muted.get(uuid) === mute) muted.delete(uuid);
+      };
+      return {
+        listen,
+        tell: () => {
+          listen();
+          if (mute.heard) hear(uuid);
+        },
+      };
+    },
+  };
+};
+
 const createSink = (
   host: string,
   inventory: Inventory,
   guests: GuestWatch,
   tell: HostOptions['tell'],
-  look: (uuid: string) => void,
+  hear: (uuid: string) => void,
 ): EventSink => ({
   machine: (uuid, name, { redefined }) => {
     const known = inventory.get(uuid);
     if (known === undefined) {
       inventory.put({ uuid, name, state: 0, reason: 0, record: undefined, read: false });
     } else if (redefined) inventory.put({ ...known, name, read: false });
-    tell({ kind: 'vm', uuid, uid: known?.record?.uid });
-    look(uuid);
+    hear(uuid);
   },
   guest: (uuid) => guests.refresh(uuid),
   network: () => tell({ kind: 'network', host }),
@@ -184,7 +225,15 @@ export const createHostState = (options: HostOptions): HostState => {
     return state.kind === 'up' ? state.remote : undefined;
   };
   const guests = createGuests(options, remoteNow, () => profile, tellVm);
-  const sink = createSink(host, inventory, guests, tell, createFollower(inventory, remoteNow, tellVm));
+  const look = createFollower(inventory, remoteNow, tellVm);
+  const hear = (uuid: string): void => {
+    tellVm(uuid);
+    look(uuid);
+  };
+  const mutes = createMutes(hear);
+  const sink = createSink(host, inventory, guests, tell, (uuid) => {
+    if (!mutes.keeps(uuid)) hear(uuid);
+  });
 
   const refill = async (remote: Remote, signal: AbortSignal): Promise<void> => {
     const unread = inventory.replace(await listDomains(remote, signal));
@@ -211,6 +260,7 @@ export const createHostState = (options: HostOptions): HostState => {
     inventory,
     guests,
     refill,
+    mute: mutes.mute,
     profile: () => profile,
     change: (facts, wiring = {}) => {
       if (profile === undefined) return;

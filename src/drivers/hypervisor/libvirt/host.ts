@@ -33,6 +33,8 @@ export interface ManagedHost {
   readonly link: HostLink<HostProfile>;
   seen(signal: AbortSignal): Promise<HostSeen>;
   survey(signal: AbortSignal): Promise<SurveySeen>;
+  /** Whether it told which machines it has, since it was added. */
+  listed(): boolean;
   /** Whether the machine was on this host when it was last looked at. */
   knows(uuid: string): boolean;
   /** Throws Fault; undefined when the host does not have it. */
@@ -99,18 +101,8 @@ const readNow = async (
   return read;
 };
 
-const sighting = async (
-  host: string,
-  state: HostState,
-  remote: Remote,
-  vm: VmIdentity,
-  read: DomainRead,
-  signal: AbortSignal,
-): Promise<Sighting> => {
-  const runs = read.running !== undefined && ownershipFor(read.record, vm).kind === 'ours';
-  const guest = runs ? await state.guests.first(vm.uuid, signal) : undefined;
-  return sightingOf(remote, host, vm, read, guest, signal);
-};
+const runsAsOurs = (read: DomainRead, vm: VmIdentity): boolean =>
+  read.running !== undefined && ownershipFor(read.record, vm).kind === 'ours';
 
 const take = async (
   host: string,
@@ -120,14 +112,26 @@ const take = async (
   signal: AbortSignal,
 ): Promise<StepOutcome> => {
   const { remote, session } = await state.link.up(signal);
-  const before = await readNow(state, remote, vm.uuid, signal);
-  const { setup } = state.profile() ?? session;
-  const progress = await takeStep({ remote, setup, vm }, step, before, signal);
-  const after = await readNow(state, remote, vm.uuid, signal);
-  const ended = step.kind === 'shutdown' && after?.power.kind === 'off';
-  if (progress === 'started' && !ended) return { kind: 'started' };
-  if (after === undefined) return { kind: 'done', sighting: undefined };
-  return { kind: 'done', sighting: await sighting(host, state, remote, vm, after, signal) };
+  const muted = state.mute(vm.uuid);
+  try {
+    const before = await readNow(state, remote, vm.uuid, signal);
+    const { setup } = state.profile() ?? session;
+    const progress = await takeStep({ remote, setup, vm }, step, before, signal);
+    muted.listen();
+    const after = await readNow(state, remote, vm.uuid, signal);
+    const ended = step.kind === 'shutdown' && after?.power.kind === 'off';
+    if (progress === 'started' && !ended) {
+      muted.tell();
+      return { kind: 'started' };
+    }
+    if (after === undefined) return { kind: 'done', sighting: undefined };
+    // Nobody waits for the guest of a machine that was started a moment ago.
+    const guest = runsAsOurs(after, vm) ? state.guests.known(vm.uuid) : undefined;
+    return { kind: 'done', sighting: await sightingOf(remote, host, vm, after, guest, signal) };
+  } catch (error) {
+    muted.tell();
+    throw error;
+  }
 };
 
 const claim = async (
@@ -157,12 +161,16 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
     link: state.link,
     seen: (signal) => seen(host, state, clock, signal),
     survey: (signal) => survey(host, state, clock, signal),
+    // A connection counts as made once its machines were listed.
+    listed: () => state.profile() !== undefined,
     knows: (uuid) => state.inventory.get(uuid) !== undefined,
     look: (vm, signal) =>
       attempt(async () => {
         const { remote } = await state.link.up(signal);
         const read = await readNow(state, remote, vm.uuid, signal);
-        return read === undefined ? undefined : sighting(host, state, remote, vm, read, signal);
+        if (read === undefined) return undefined;
+        const guest = runsAsOurs(read, vm) ? await state.guests.first(vm.uuid, signal) : undefined;
+        return sightingOf(remote, host, vm, read, guest, signal);
       }),
     namesakes: (vm) =>
       state.inventory

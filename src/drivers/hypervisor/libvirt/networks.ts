@@ -3,12 +3,13 @@ import { Fault } from '../../../runtime/fault.ts';
 import { errorCodes } from '../../../wire/libvirt/errors.ts';
 import type { Network } from '../../../wire/libvirt/protocol.gen.ts';
 import type { HostId } from '../contract.ts';
-import type {
-  HostNetworks,
-  NetworkIdentity,
-  NetworkSeen,
-  NetworkShape,
-  NetworkStep,
+import {
+  type HostNetworks,
+  type NetworkIdentity,
+  type NetworkSeen,
+  type NetworkShape,
+  type NetworkStep,
+  sameNetwork,
 } from '../host-networks.ts';
 import type { HostLink } from './host-link.ts';
 import { type NetworkParsed, networkXml, parseNetwork } from './network-xml.ts';
@@ -31,15 +32,21 @@ const find = async (
   }
 };
 
+const readNetwork = async (
+  remote: Remote,
+  net: Network,
+  flags: number,
+  signal: AbortSignal,
+): Promise<NetworkParsed> =>
+  parseNetwork((await remote.call('NETWORK_GET_XML_DESC', { net, flags }, signal)).xml);
+
 const describeNetwork = async (remote: Remote, net: Network, signal: AbortSignal): Promise<NetworkParsed> => {
-  const read = async (flags: number): Promise<NetworkParsed> =>
-    parseNetwork((await remote.call('NETWORK_GET_XML_DESC', { net, flags }, signal)).xml);
   try {
-    return await read(XML_INACTIVE);
+    return await readNetwork(remote, net, XML_INACTIVE, signal);
   } catch (error) {
     // The test driver keeps one description of a network.
     if (!saidNo(error, errorCodes.invalidArgument)) throw error;
-    return read(0);
+    return readNetwork(remote, net, 0, signal);
   }
 };
 
@@ -78,11 +85,11 @@ const look = async (remote: Remote, network: NetworkIdentity, signal: AbortSigna
     remote.call('NETWORK_IS_ACTIVE', { net }, signal),
     remote.call('NETWORK_GET_AUTOSTART', { net }, signal),
   ]);
-  return { kind: 'present', active: active === 1, autostart: autostart === 1, shape };
+  const seen = { kind: 'present', active: active === 1, autostart: autostart === 1, shape } as const;
+  if (!seen.active) return seen;
+  const { shape: running } = await readNetwork(remote, net, 0, signal);
+  return sameNetwork(running, shape) ? seen : { ...seen, running };
 };
-
-const sameShape = (a: NetworkShape, b: NetworkShape): boolean =>
-  a.kind === b.kind && a.cidr === b.cidr && a.dhcp?.start === b.dhcp?.start && a.dhcp?.end === b.dhcp?.end;
 
 const define = async (
   remote: Remote,
@@ -92,7 +99,7 @@ const define = async (
 ): Promise<void> => {
   const seen = await look(remote, network, signal);
   if (seen.kind === 'taken') throw new Fault('denied', seen.message, { reason: 'NameTaken' });
-  if (seen.kind === 'present' && sameShape(seen.shape, shape)) return;
+  if (seen.kind === 'present' && sameNetwork(seen.shape, shape)) return;
   await remote.call('NETWORK_DEFINE_XML', { xml: networkXml(network, shape) }, signal);
 };
 

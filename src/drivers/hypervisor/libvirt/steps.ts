@@ -1,6 +1,6 @@
 /** What each step does to a domain: it looks again, acts only where the effect is missing, and only on what is ours. */
 import { Fault } from '../../../runtime/fault.ts';
-import { errorCodes } from '../../../wire/libvirt/errors.ts';
+import { errorCodes, LibvirtError } from '../../../wire/libvirt/errors.ts';
 import type { VmIdentity, VmRecord, VmStep } from '../contract.ts';
 import type { VmShape } from '../shape.ts';
 import { type DeviceContext, type DeviceStep, deviceStep } from './device-steps.ts';
@@ -72,6 +72,7 @@ const setAutostart = async (
   await context.remote.call('DOMAIN_SET_AUTOSTART', { dom, autostart: wanted ? 1 : 0 }, signal);
 };
 
+/** Throws Fault `denied` when another machine has the name. */
 const checkNameFree = async (
   { remote, vm }: StepContext,
   where: string,
@@ -129,13 +130,19 @@ const write = async (
   read: DomainRead | undefined,
   signal: AbortSignal,
 ) => {
-  if (read === undefined) await checkNameFree(context, step.host, signal);
   if (read === undefined || !isWritten(read, step.shape, step.record)) {
     const described = read?.next ?? read?.running;
     const kept = described === undefined ? NOTHING_KEPT : keptOf(described.root);
     const vm = { ...context.vm, domainName: read?.name ?? context.vm.domainName };
     const xml = domainXml(vm, step.record, step.shape, context.setup, kept);
-    await context.remote.call('DOMAIN_DEFINE_XML_FLAGS', { xml, flags: 0 }, signal);
+    try {
+      await context.remote.call('DOMAIN_DEFINE_XML_FLAGS', { xml, flags: 0 }, signal);
+    } catch (error) {
+      // libvirt gives a name to one uuid alone (virDomainObjListAddLocked), and says so in words only.
+      if (read === undefined && error instanceof LibvirtError)
+        await checkNameFree(context, step.host, signal);
+      throw error;
+    }
   }
   const stored = read?.persistent === true ? read : undefined;
   await setAutostart(context, step.shape.autostart, stored, signal);

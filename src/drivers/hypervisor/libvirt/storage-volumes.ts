@@ -9,7 +9,7 @@ import type { StorageVol } from '../../../wire/libvirt/protocol.gen.ts';
 import type { StoragePlace, VolumeSeen, VolumeSight } from '../host-storage.ts';
 import type { Remote } from './remote.ts';
 import { hasVolume, poolOf, putMarker, refresh, sharedMarker } from './storage-place.ts';
-import { parseVolume, type VolumeWish, volumeXml } from './storage-xml.ts';
+import { parseFormat, parseVolume, type VolumeWish, volumeXml } from './storage-xml.ts';
 import { saidNo } from './to-fault.ts';
 
 const MAKING = '.making';
@@ -134,6 +134,20 @@ export const deleteVolume = async (shelf: Shelf, name: string, signal: AbortSign
   await deleteFile(shelf, name + MAKING, signal);
 };
 
+/** What libvirt takes a file of ours for; it reads the head to tell. Undefined when the file is not there. */
+export const formatTold = async (
+  shelf: Shelf,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined> => {
+  const { xml } = await shelf.remote.call(
+    'STORAGE_VOL_GET_XML_DESC',
+    { vol: handleOf(shelf.place, name), flags: 0 },
+    signal,
+  );
+  return parseFormat(xml);
+};
+
 export const createVolume = async (shelf: Shelf, wish: VolumeWish, signal: AbortSignal): Promise<void> => {
   await shelf.remote.call(
     'STORAGE_VOL_CREATE_XML',
@@ -179,12 +193,12 @@ export const completeVolume = async (
 };
 
 /**
- * A guest may write a qcow2 header into its raw disk, and libvirt looks at headers when it reads a folder: a raw
- * volume that it takes for anything else is left alone (reliability.md S7). Throws Fault `denied`.
+ * libvirt resizes and copies a volume as what its head says: a raw one that it takes for anything else is left alone
+ * (reliability.md S7). The look that told of it read the head anew. Throws Fault `denied`.
  */
-export const checkStillRaw = (volume: VolumeSeen): void => {
-  if (!volume.name.endsWith('.raw') || (volume.format === 'raw' && volume.backingPath === undefined)) return;
-  throw new Fault('denied', `The raw volume ${volume.name} holds what looks like another format.`, {
+export const checkUndisguised = (volume: VolumeSeen): void => {
+  if (volume.disguisedAs === undefined) return;
+  throw new Fault('denied', `The raw volume ${volume.name} holds what looks like ${volume.disguisedAs}.`, {
     reason: 'ImageFormatRefused',
   });
 };

@@ -5,12 +5,13 @@ import type { Remote } from './remote.ts';
 import { poolOf } from './storage-place.ts';
 import {
   beginMaking,
-  checkStillRaw,
+  checkUndisguised,
   checkVolumeName,
   completeVolume,
   createVolume,
   deleteVolume,
   endMaking,
+  formatTold,
   handleOf,
   PART,
   type Shelf,
@@ -71,7 +72,7 @@ const orNothing = async (shop: Workshop, volume: string, work: () => Promise<voi
 
 const copy = async (shop: Workshop, work: Copy, progress: Progress, signal: AbortSignal): Promise<void> => {
   const source = await completeVolume(shop, work.from, signal);
-  checkStillRaw(source);
+  checkUndisguised(source);
   if (work.sizeBytes < source.sizeBytes) {
     throw new Fault('invalid', 'The copy is smaller than its source.', { reason: 'DiskSmallerThanImage' });
   }
@@ -88,12 +89,14 @@ const copy = async (shop: Workshop, work: Copy, progress: Progress, signal: Abor
 /** Headers that libvirt or QEMU would take for something else than raw bytes. */
 const MAGICS = ['QFI\u00fb', 'QED\0', 'KDMV', 'COWD', 'conectix', 'vhdxfile', '# Disk Descriptor'];
 
-const checkRawHead = (head: Uint8Array): void => {
-  const text = Buffer.from(head.subarray(0, 32)).toString('latin1');
-  if (!MAGICS.some((magic) => text.startsWith(magic))) return;
-  throw new Fault('invalid', 'The image is said to be raw and holds another format.', {
+const otherFormat = (said: string, told = 'another format'): Fault =>
+  new Fault('invalid', `The image is said to be ${said} and holds ${told}.`, {
     reason: 'ImageFormatRefused',
   });
+
+const checkRawHead = (head: Uint8Array): void => {
+  const text = Buffer.from(head.subarray(0, 32)).toString('latin1');
+  if (MAGICS.some((magic) => text.startsWith(magic))) throw otherFormat('raw');
 };
 
 async function* metered(work: Import, progress: Progress): AsyncGenerator<Chunk, void, void> {
@@ -157,6 +160,8 @@ const importImage = async (
     const { digest, virtualSizeBytes } = await work.finished;
     progress(91);
     if (!isKept(work)) {
+      const told = await formatTold(shop, landing, signal);
+      if (told !== sourceFormat && told !== 'iso') throw otherFormat(work.sourceFormat, told);
       const format = work.format === 'qcow2' ? 'qcow2' : 'raw';
       const wish = { name: work.volume, format, sizeBytes: virtualSizeBytes } as const;
       await createFrom(shop, landing, wish, signal);

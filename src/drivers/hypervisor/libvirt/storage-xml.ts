@@ -132,18 +132,38 @@ export const volumeXml = (wish: VolumeWish): string =>
     ),
   );
 
-/** One volume's description without what its marker says. Throws Fault `bug` (`MalformedAnswer`). */
+/** Formats in which a file is its own content, byte by byte. */
+const PLAIN: ReadonlySet<string | undefined> = new Set([undefined, 'raw', 'iso']);
+
+/**
+ * One volume's description without what its marker says. The format is the one that our name for it says. libvirt
+ * looks at the head of a file, and what a guest wrote there makes it tell another format, size and backing file of a
+ * raw volume: none of them is believed. Throws Fault `bug` (`MalformedAnswer`).
+ */
 export const parseVolume = (text: string): Omit<VolumeSeen, 'complete' | 'digest'> => {
   const root = parseXml(text, 'volume');
   const name = textAt(root, 'name') ?? '';
   const format = attribute(at(root, 'target', 'format'), 'type');
   const backingPath = textAt(root, 'backingStore', 'path');
+  const path = textAt(root, 'target', 'path') ?? '';
+  const allocatedBytes = wholeNumber(textAt(root, 'allocation')) ?? 0;
+  const capacity = wholeNumber(textAt(root, 'capacity')) ?? 0;
+  const plain = name.endsWith('.raw') ? 'raw' : name.endsWith('.iso') ? 'iso' : undefined;
+  if (plain !== undefined) {
+    const own = PLAIN.has(format);
+    const sizeBytes = own ? capacity : (wholeNumber(textAt(root, 'physical')) ?? 0);
+    return { name, path, format: plain, sizeBytes, allocatedBytes, ...(own ? {} : { disguisedAs: format }) };
+  }
   return {
     name,
-    path: textAt(root, 'target', 'path') ?? '',
-    format: name.endsWith('.iso') ? 'iso' : format === 'qcow2' ? 'qcow2' : 'raw',
-    sizeBytes: wholeNumber(textAt(root, 'capacity')) ?? 0,
-    allocatedBytes: wholeNumber(textAt(root, 'allocation')) ?? 0,
+    path,
+    format: format === 'qcow2' ? 'qcow2' : 'raw',
+    sizeBytes: capacity,
+    allocatedBytes,
     ...(backingPath === undefined || backingPath === '' ? {} : { backingPath }),
   };
 };
+
+/** What libvirt takes the volume for. */
+export const parseFormat = (text: string): string | undefined =>
+  attribute(at(parseXml(text, 'volume'), 'target', 'format'), 'type');

@@ -8,7 +8,7 @@ import type { Remote } from './remote.ts';
 import { checkMounted, forgetPlace, preparePlace, seePlace, writeSharedMarker } from './storage-place.ts';
 import {
   beginMaking,
-  checkStillRaw,
+  checkUndisguised,
   checkVolumeName,
   completeVolume,
   createVolume,
@@ -55,7 +55,7 @@ const createLinked: OnVolume<'createLinked'> = async (shelf, { volume, backing, 
 
 const grow: OnVolume<'grow'> = async (shelf, { volume, sizeBytes }, signal) => {
   const seen = await completeVolume(shelf, volume, signal);
-  checkStillRaw(seen);
+  checkUndisguised(seen);
   if (seen.sizeBytes >= sizeBytes) return;
   const args = { vol: handleOf(shelf.place, volume), capacity: BigInt(sizeBytes), flags: 0 };
   await shelf.remote.call('STORAGE_VOL_RESIZE', args, signal);

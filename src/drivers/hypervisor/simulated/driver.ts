@@ -13,6 +13,7 @@ import type {
   VmIdentity,
   VmStep,
 } from '../contract.ts';
+import { createWitness } from '../witness.ts';
 import { settingsOf } from './endpoint.ts';
 import { createChangeFeed } from './events.ts';
 import { createInventory, type Inventory } from './inventory.ts';
@@ -41,24 +42,29 @@ interface Members {
 const createMembers = (
   world: SimulatedWorld,
   { hosts }: SimulatedSettings,
+  inventory: Inventory,
   tell: (change: Change) => void,
 ): Members => {
   const members = new Map<HostId, SimulatedHost>();
-  for (const settings of hosts) {
-    members.set(settings.name, world.ensureHost(settings));
-  }
+  /** A host that answers tells at once which machines it has. */
+  const connect = (host: SimulatedHost): void => {
+    members.set(host.name, host);
+    if (host.link.kind === 'up') inventory.note(host);
+  };
+  for (const settings of hosts) connect(world.ensureHost(settings));
 
   const reconfigure = (endpoints: readonly HostEndpoint[]): void => {
     const wanted = new Set(endpoints.map(({ host }) => host));
     for (const name of [...members.keys()].filter((name) => !wanted.has(name))) {
       members.delete(name);
+      inventory.forget(name);
       tell({ kind: 'host', host: name });
     }
     for (const endpoint of endpoints) {
       const isNew = !members.has(endpoint.host);
       const host = world.ensureHost(settingsOf(endpoint, world.find(endpoint.host)));
-      members.set(endpoint.host, host);
       if (isNew) {
+        connect(host);
         tell({ kind: 'resync', host: host.name });
       }
     }
@@ -133,9 +139,14 @@ const openPool = (world: SimulatedWorld, settings: SimulatedSettings): Hyperviso
   };
   const feed = createChangeFeed();
   const inventory = createInventory();
-  const members = createMembers(world, settings, feed.push);
+  const members = createMembers(world, settings, inventory, feed.push);
   const unsubscribe = events.subscribe(createListener(members, inventory, feed.push));
-  const sight = createSight({ world, members: members.list, inventory, clusterId: settings.clusterId });
+  const witness = createWitness({
+    listed: inventory.listed,
+    had: (host, uuid) => inventory.had(host, uuid) === true,
+  });
+  const { clusterId } = settings;
+  const sight = createSight({ world, members: members.list, inventory, witness, clusterId });
   const take = createTake(world, sight);
   const member = (name: HostId): SimulatedHost => {
     checkOpen();
@@ -157,7 +168,10 @@ const openPool = (world: SimulatedWorld, settings: SimulatedSettings): Hyperviso
       checkOpen();
       return sight.see(vm, hint, signal);
     },
-    take: async (vm, step, signal) => take(member(step.host), vm, step, events.emit, signal),
+    take: async (vm, step, signal) => {
+      const host = member(step.host);
+      return witness.during(vm, step, () => take(host, vm, step, events.emit, signal));
+    },
     changes: (signal) => feed.iterate(signal),
     reconfigure: (endpoints) => {
       checkOpen();

@@ -1,7 +1,13 @@
 /** Networks of a simulated host. */
 import { Fault } from '../../../runtime/fault.ts';
 import type { Change } from '../contract.ts';
-import type { HostNetworks, NetworkIdentity, NetworkSeen, NetworkStep } from '../host-networks.ts';
+import {
+  type HostNetworks,
+  type NetworkIdentity,
+  type NetworkSeen,
+  type NetworkStep,
+  sameNetwork,
+} from '../host-networks.ts';
 import type { Gate } from './gate.ts';
 import type { SimulatedHost } from './state.ts';
 
@@ -26,8 +32,9 @@ const takenBy = (host: SimulatedHost, network: NetworkIdentity): string | undefi
 const see = (host: SimulatedHost, network: NetworkIdentity): NetworkSeen => {
   const found = host.networks.get(network.uuid);
   if (found !== undefined) {
-    const { active, autostart, shape } = found;
-    return { kind: 'present', active, autostart, shape };
+    const { active, autostart, shape, running = shape } = found;
+    const seen = { kind: 'present', active, autostart, shape } as const;
+    return !active || sameNetwork(running, shape) ? seen : { ...seen, running };
   }
   const message = takenBy(host, network);
   return message === undefined ? { kind: 'absent' } : { kind: 'taken', message };
@@ -47,6 +54,7 @@ const define = (
     const { uuid, networkName: name, bridgeName: bridge } = network;
     host.networks.set(uuid, { uuid, name, bridge, shape, active: false, autostart: false });
   } else {
+    if (found.active) found.running ??= found.shape;
     found.shape = shape;
   }
 };
@@ -62,6 +70,7 @@ const takeStep = (host: SimulatedHost, network: NetworkIdentity, step: NetworkSt
         const message = `The network ${network.networkName} is not defined on ${host.name}.`;
         throw new Fault('conflict', message, { where: host.name });
       }
+      if (!found.active) found.running = found.shape;
       found.active = true;
       found.autostart = true;
       return;

@@ -10,6 +10,7 @@ import type {
   VmIdentity,
   VmSeen,
 } from '../contract.ts';
+import type { Witness } from '../witness.ts';
 import { simulatedEndpoint } from './endpoint.ts';
 import { guestSeen } from './guest.ts';
 import type { Inventory } from './inventory.ts';
@@ -21,6 +22,7 @@ export interface SightContext {
   readonly world: SimulatedWorld;
   readonly members: () => readonly SimulatedHost[];
   readonly inventory: Inventory;
+  readonly witness: Witness;
   readonly clusterId: string | undefined;
 }
 
@@ -70,7 +72,7 @@ const namesakesOn = (host: SimulatedHost, vm: VmIdentity): Namesake[] => {
   }));
 };
 
-export const createSight = ({ world, members, inventory, clusterId }: SightContext): Sight => {
+export const createSight = ({ world, members, inventory, witness, clusterId }: SightContext): Sight => {
   const { calls, clock, guests } = world;
   const survey = createSurvey({ calls, clock, inventory, clusterId });
 
@@ -93,26 +95,14 @@ export const createSight = ({ world, members, inventory, clusterId }: SightConte
     };
   };
 
-  /** A status that names a host narrows the search; without one the machine may be anywhere we cannot look. */
-  const mayBeOn = (host: HostId, vm: VmIdentity, hint: HostId | undefined): boolean =>
-    hint === undefined || hint === host || inventory.had(host, vm.uuid) === true;
-
-  const look = async (
-    host: SimulatedHost,
-    vm: VmIdentity,
-    hint: HostId | undefined,
-    signal: AbortSignal,
-  ): Promise<HostId | undefined> => {
-    if (host.link.kind === 'down') {
-      return mayBeOn(host.name, vm, hint) ? host.name : undefined;
-    }
+  /** Whether the host could not be looked at. */
+  const isBlind = async (host: SimulatedHost, vm: VmIdentity, signal: AbortSignal): Promise<boolean> => {
+    if (host.link.kind === 'down') return true;
     try {
       await calls.run(host, { method: 'see', mutating: false, subject: vm.uuid }, () => undefined, signal);
-      return undefined;
+      return false;
     } catch (error) {
-      if (isFault(error, 'unreachable') && !signal.aborted) {
-        return host.name;
-      }
+      if (isFault(error, 'unreachable') && !signal.aborted) return true;
       throw error;
     }
   };
@@ -127,12 +117,18 @@ export const createSight = ({ world, members, inventory, clusterId }: SightConte
         host.machines.has(vm.uuid) ||
         namesakesOn(host, vm).length > 0,
     );
-    const unseen = await Promise.all(asked.map((host) => look(host, vm, hint, signal)));
-    const missing = new Set(unseen.filter((name) => name !== undefined));
-    const seen = asked.filter(({ name, link }) => link.kind === 'up' && !missing.has(name));
+    const looked = await Promise.all(asked.map((host) => isBlind(host, vm, signal)));
+    const blind = asked.filter((_host, index) => looked[index] === true);
+    const seen = asked.filter((host) => host.link.kind === 'up' && !blind.includes(host));
+    const sightings = seen.flatMap((host) => sightingOn(host, vm) ?? []);
     return {
-      sightings: seen.flatMap((host) => sightingOn(host, vm) ?? []),
-      unseen: [...missing],
+      sightings,
+      unseen: witness.unseen(
+        vm,
+        hint,
+        blind.map(({ name }) => name),
+        sightings,
+      ),
       namesakes: seen.flatMap((host) => namesakesOn(host, vm)),
     };
   };

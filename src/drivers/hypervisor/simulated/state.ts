@@ -72,6 +72,8 @@ export interface SimulatedNetwork {
   readonly name: string;
   readonly bridge: string;
   shape: NetworkShape;
+  /** What it was when it became active. */
+  running?: NetworkShape;
   active: boolean;
   autostart: boolean;
 }
