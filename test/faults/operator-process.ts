@@ -154,6 +154,8 @@ export const startOperator = async (
         throw new Fault('unsupported', 'This test has no libvirt.');
       },
     },
+    storageDrivers: {},
+    lookUp: async (name) => [name],
     clock: options.clock ?? clock,
     log: createPassLog(passes, options.lines),
     random: Math.random,

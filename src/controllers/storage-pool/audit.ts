@@ -1,5 +1,5 @@
 /** Whether an audit looks at the storage of a pool too. Pure. */
-import type { StoragePool } from '../../api/storage-pool.ts';
+import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 
 /** Guests fill their disks without a word: free space on a host's own folder is never told later than this. */
 export const restMs = 600_000;
@@ -10,7 +10,7 @@ export const restMs = 600_000;
  * the whole folder. What is not ready is looked at until it is.
  */
 export const isAuditDue = ({ spec, status }: StoragePool, sinceLookedMs: number): boolean =>
-  spec.topology === 'Shared' ||
+  topologyOf(spec) === 'Shared' ||
   sinceLookedMs >= restMs ||
   status?.hosts === undefined ||
   status.hosts.some(({ ready }) => !ready);
