@@ -4,6 +4,7 @@
  */
 import { diskVolumeName, FINALIZER, networkUuid, vmUuid } from '../../src/api/identity.ts';
 import { bytesOf } from '../../src/api/quantity.ts';
+import { filesOf } from '../../src/drivers/hypervisor/shape.ts';
 import type { SimulatedCall } from '../../src/drivers/hypervisor/simulated/gate.ts';
 import { violationsOf } from '../../src/drivers/hypervisor/simulated/invariants.ts';
 import type { SimulatedHost, SimulatedMachine } from '../../src/drivers/hypervisor/simulated/state.ts';
@@ -223,9 +224,7 @@ export const deletionIsDue = (facts: Facts, call: SimulatedCall): Violation[] =>
   const path = `/${subject}`;
   const host = facts.hosts.find(({ name }) => name === call.host);
   const user = [...(host?.machines.values() ?? [])].find(({ running }) =>
-    running?.disks.some(({ attachment }) =>
-      [attachment, ...attachment.backing].some((it) => it.path.endsWith(path)),
-    ),
+    running?.disks.some(({ attachment }) => filesOf(attachment).some((it) => it.path.endsWith(path))),
   );
   const inUse = user === undefined ? [] : [`I5: ${subject} is deleted while ${user.domainName} uses it`];
   const disk = facts.disks.find(({ metadata }) => metadata.uid === uid);

@@ -5,7 +5,7 @@
  */
 import type { HostNetworks } from './host-networks.ts';
 import type { HostStorage } from './host-storage.ts';
-import type { CdromShape, DiskShape, NicShape, VmShape } from './shape.ts';
+import type { AttachmentKind, CdromShape, DiskShape, NicShape, VmShape } from './shape.ts';
 
 /** Names a host within its pool: `spec.libvirt.hosts[].name`. */
 export type HostId = string;
@@ -163,7 +163,8 @@ export interface HostFacts {
   readonly cpus: number;
   readonly memoryMiB: number;
   readonly capabilities: readonly Capability[];
-  readonly attachmentKinds: readonly 'file'[];
+  /** `network`: the emulator can open disks of an iSCSI target. */
+  readonly attachmentKinds: readonly AttachmentKind[];
   /** Which cluster's claim the host carries; undefined where the host has no place to keep one. */
   readonly claimedBy: string | undefined;
   /** Host bridges that exist, for bridge networks. */

@@ -13,7 +13,7 @@ import { type GuestBehaviour, politeGuest } from './guest.ts';
 import { createHands, type Hands } from './hands.ts';
 import { createHostHands, type HostHands } from './host-hands.ts';
 import { type Violation, violationsOf } from './invariants.ts';
-import type { SimulatedDirectory, SimulatedHost, SimulatedHostSettings } from './state.ts';
+import type { Fabric, SimulatedDirectory, SimulatedHost, SimulatedHostSettings } from './state.ts';
 
 export interface SimulatedWorld {
   readonly clock: Clock;
@@ -33,6 +33,7 @@ export interface SimulatedWorld {
     readonly of: (uuid: string) => GuestBehaviour;
   };
   readonly hosts: () => readonly SimulatedHost[];
+  readonly fabric: Fabric;
   readonly find: (host: HostId) => SimulatedHost | undefined;
   /** Throws Fault invalid for a host that is not there. */
   readonly get: (host: HostId) => SimulatedHost;
@@ -62,7 +63,7 @@ const hostUuid = (name: HostId): string => {
   ].join('-');
 };
 
-const newHost = (settings: SimulatedHostSettings): SimulatedHost => ({
+const newHost = (settings: SimulatedHostSettings, fabric: Fabric): SimulatedHost => ({
   name: settings.name,
   uuid: hostUuid(settings.name),
   settings,
@@ -73,6 +74,8 @@ const newHost = (settings: SimulatedHostSettings): SimulatedHost => ({
   directories: new Map(),
   unmounted: new Set(),
   networks: new Map(),
+  secrets: new Map(),
+  fabric,
   claimedBy: undefined,
   link: { kind: 'up' },
   epoch: 0,
@@ -124,6 +127,7 @@ export const createWorld = (options: {
 }): SimulatedWorld => {
   const { clock, random } = options;
   const hosts = new Map<HostId, SimulatedHost>();
+  const fabric: Fabric = { targets: new Map() };
   const events = createEventBus(clock);
   const directoryAt = createDirectories();
   const guests = createGuests();
@@ -136,7 +140,7 @@ export const createWorld = (options: {
     return host;
   };
   const ensureHost = (settings: SimulatedHostSettings): SimulatedHost => {
-    const host = hosts.get(settings.name) ?? newHost(settings);
+    const host = hosts.get(settings.name) ?? newHost(settings, fabric);
     host.settings = settings;
     hosts.set(settings.name, host);
     return host;
@@ -148,6 +152,7 @@ export const createWorld = (options: {
   const insides = { clock, events, get, hosts: () => [...hosts.values()], directoryAt };
   return {
     ...insides,
+    fabric,
     random,
     calls: createGate(clock),
     hand: createHands(insides),
