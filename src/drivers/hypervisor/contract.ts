@@ -4,6 +4,7 @@
  * only `Fault`; a method about one host never waits for another host.
  */
 import type { HostNetworks } from './host-networks.ts';
+import type { HostSecrets } from './host-secrets.ts';
 import type { HostStorage } from './host-storage.ts';
 import type { AttachmentKind, CdromShape, DiskShape, NicShape, VmShape } from './shape.ts';
 
@@ -234,6 +235,7 @@ export interface HypervisorPool {
   ): Promise<{ readonly claimedBy: string | undefined }>;
   hostStorage(host: HostId): HostStorage;
   hostNetworks(host: HostId): HostNetworks;
+  hostSecrets(host: HostId): HostSecrets;
   /** After it nothing stays open (H-10). */
   close(): Promise<void>;
 }

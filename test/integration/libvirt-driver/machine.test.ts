@@ -80,7 +80,7 @@ describe('a machine with a real guest', () => {
   it('takes and gives back a disk while it runs', { timeout: BOOT_MS }, async () => {
     for (const bus of ['Virtio', 'SCSI'] as const) {
       const data = await dataDisk(world, bus.toLowerCase());
-      const [{ path = '' } = {}] = filesOf(data.attachment);
+      const path = filesOf(data.attachment)[0]?.path ?? '';
       const disk: DiskShape = { ...data, bus };
       expect(await take(world, vm, { kind: 'attachDisk', host, disk })).toMatchObject({ kind: 'done' });
       expect((await look(world, vm))?.running?.disks.map(({ serial }) => serial)).toContain(disk.serial);
