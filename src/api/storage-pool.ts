@@ -14,6 +14,7 @@ import {
   dnsSubdomain,
   immutable,
   int,
+  listAtomic,
   listMap,
   listSet,
   type Output,
@@ -23,19 +24,15 @@ import {
   text,
 } from './kit.ts';
 import { allowedNamespaces } from './namespaces.ts';
+import { absolutePath, glusterSpec, machineAddress, serverDeletionPolicy } from './storage-pool-gluster.ts';
 
 const hostPoolRef = z.object({ name: dnsSubdomain(63).describe('Name of a HostPool.') });
-
-const PATH_SHAPE = /^(\/[A-Za-z0-9._-]+)+$/;
 
 const common = {
   hostPoolRefs: listMap(hostPoolRef, 'name', 64)
     .refine((refs) => refs.length > 0, { message: 'at least one HostPool' })
     .meta({ minItems: 1 })
     .describe('HostPools whose hosts reach this storage.'),
-  topology: immutable(z.enum(['HostLocal', 'Shared']), 'topology').describe(
-    'HostLocal: each host has its own, and a disk is bound to one. Shared: all hosts see the same files.',
-  ),
   roles: listSet(z.enum(['Disks', 'Images', 'ISO']), 3)
     .refine((roles) => roles.length > 0, { message: 'at least one role' })
     .meta({ minItems: 1 })
@@ -46,30 +43,84 @@ const common = {
     .describe('Images whose virtual size is larger are refused.'),
 };
 
-const path = () =>
-  rule(text(512), {
-    cel: `self.matches(r'${PATH_SHAPE.source}') && !self.split('/').exists(part, part == '.' || part == '..')`,
-    message: "path must be absolute, of plain letters and free of '.' and '..', such as /var/lib/ovcp/disks",
-    js: (value) => PATH_SHAPE.test(value) && !value.split('/').some((part) => part === '.' || part === '..'),
-  });
+const topology = () =>
+  immutable(z.enum(['HostLocal', 'Shared']), 'topology').describe(
+    'HostLocal: each host has its own, and a disk is bound to one. Shared: all hosts see the same files. Only of dir and simulated; gluster and nfs are Shared.',
+  );
 
 const driver = <Name extends string>(name: Name) =>
   immutable(z.literal(name), 'driver').describe('How the storage is driven.');
 
-export const storagePoolSpec = z.discriminatedUnion('driver', [
+const nfs = z
+  .object({
+    server: immutable(machineAddress(), 'nfs.server').describe('IP address or DNS name of the server.'),
+    export: immutable(absolutePath('export', '/srv/ovcp'), 'nfs.export').describe('What the server exports.'),
+  })
+  .describe('An export that exists; every host mounts it, and nothing is changed on the server.');
+
+const simulatedServer = z
+  .object({
+    serves: immutable(z.literal('Files'), 'simulated.server.serves').describe('What hosts get from it.'),
+    latencyMs: int(0, 60_000)
+      .optional()
+      .describe('How long each call takes, in milliseconds; absent means 0.'),
+    deletionPolicy: serverDeletionPolicy().optional(),
+  })
+  .describe('A storage server in the memory of the operator.');
+
+const union = z.discriminatedUnion('driver', [
   z.object({
     driver: driver('dir'),
     dir: z
       .object({
-        path: immutable(path(), 'dir.path').describe(
+        path: immutable(absolutePath('path', '/var/lib/ovcp/disks'), 'dir.path').describe(
           'Folder on the hosts; the operator makes it when HostLocal.',
         ),
       })
       .describe('A folder on each host, or one mounted on all of them by the administrator.'),
+    topology: topology(),
+    gluster: absent(),
+    nfs: absent(),
+    simulated: absent(),
     ...common,
   }),
-  z.object({ driver: driver('simulated'), dir: absent(), ...common }),
+  z.object({
+    driver: driver('gluster'),
+    gluster: glusterSpec.describe('A Gluster volume that the operator runs or uses.'),
+    dir: absent(),
+    topology: absent(),
+    nfs: absent(),
+    simulated: absent(),
+    ...common,
+  }),
+  z.object({
+    driver: driver('nfs'),
+    nfs,
+    dir: absent(),
+    topology: absent(),
+    gluster: absent(),
+    simulated: absent(),
+    ...common,
+  }),
+  z.object({
+    driver: driver('simulated'),
+    topology: topology(),
+    simulated: z
+      .object({ server: simulatedServer.optional() })
+      .optional()
+      .describe('More about storage in the memory of the operator.'),
+    dir: absent(),
+    gluster: absent(),
+    nfs: absent(),
+    ...common,
+  }),
 ]);
+
+export const storagePoolSpec = rule(union, {
+  cel: "!has(self.simulated) || !has(self.simulated.server) || !has(self.topology) || self.topology == 'Shared'",
+  message: 'what a server serves is Shared: topology HostLocal goes with no simulated.server',
+  js: (it) => it.driver !== 'simulated' || it.simulated?.server === undefined || it.topology === 'Shared',
+});
 
 const hostState = z.object({
   name: dnsSubdomain().describe('Name of the Host.'),
@@ -80,10 +131,51 @@ const hostState = z.object({
   message: text(1024).optional().describe('The same in one sentence.'),
 });
 
+const component = z.object({
+  kind: z
+    .enum(['server', 'brick', 'portal', 'thinPool'])
+    .describe('What it is: a machine, a brick of a volume, an address of a target, a thin pool.'),
+  name: text(160).describe('g1; a/a1 for the brick a1 of the set a.'),
+  state: z.enum(['Up', 'Down', 'Unknown']).describe('Unknown: nobody could be asked.'),
+  message: text(512).optional().describe('Why it is not up.'),
+});
+
+const serverStatus = {
+  health: z
+    .object({
+      state: z
+        .enum(['Healthy', 'Degraded', 'Unusable'])
+        .describe('Degraded: it can be used, and something is to be looked at.'),
+      reason: text(64).describe('Why, as one of the reasons.'),
+      message: text(1024).describe('The same in one sentence.'),
+    })
+    .optional()
+    .describe('How the server side stands; absent where there is none, or before it was looked at.'),
+  components: listAtomic(component, 512)
+    .optional()
+    .describe('Parts of the server side that fail by themselves.'),
+  heal: z
+    .object({
+      pending: int(0, 1_000_000_000).describe('Entries that wait for healing.'),
+      splitBrain: int(0, 1_000_000_000).describe('Files in split-brain.'),
+    })
+    .optional()
+    .describe('What is to be healed, where copies are kept.'),
+  origin: z
+    .enum(['Made', 'Adopted'])
+    .optional()
+    .describe(
+      'Whether the operator made what is on the servers; only that can be deleted with the StoragePool.',
+    ),
+};
+
 export const storagePoolStatus = z.object({
   ...statusBase,
+  ...serverStatus,
   hosts: listMap(hostState, 'name', 1024).optional().describe('The storage as each host sees it.'),
+  hostsReady: int(0, 1024).optional().describe('Number of hosts where it can be used.'),
   capacity: quantity().optional().describe('Size of the storage, over all hosts when HostLocal.'),
+  used: quantity().optional().describe('What is used of it.'),
   available: quantity().optional().describe('Free space, over all hosts when HostLocal.'),
   sharedMarker: z
     .boolean()
@@ -99,6 +191,21 @@ export const storagePoolStatus = z.object({
 export type StoragePoolSpec = Output<typeof storagePoolSpec>;
 export type StoragePoolStatus = Output<typeof storagePoolStatus>;
 export type StoragePool = ClusterObject<'StoragePool', StoragePoolSpec, StoragePoolStatus>;
+export type Topology = 'HostLocal' | 'Shared';
+
+/** Whether all hosts see the same; the administrator says so where the driver does not decide it. */
+export const topologyOf = (spec: StoragePoolSpec): Topology => {
+  switch (spec.driver) {
+    case 'dir':
+    case 'simulated':
+      return spec.topology;
+    case 'gluster':
+    case 'nfs':
+      return 'Shared';
+    default:
+      return spec satisfies never;
+  }
+};
 
 export const storagePool = {
   group: GROUP,
@@ -111,13 +218,14 @@ export const storagePool = {
   description: 'Where disks and images live.',
   printerColumns: [
     { name: 'Driver', type: 'string', jsonPath: '.spec.driver' },
-    { name: 'Topology', type: 'string', jsonPath: '.spec.topology' },
     { name: 'Capacity', type: 'string', jsonPath: '.status.capacity' },
-    { name: 'Available', type: 'string', jsonPath: '.status.available' },
+    { name: 'Used', type: 'string', jsonPath: '.status.used' },
+    { name: 'Health', type: 'string', jsonPath: '.status.health.state' },
+    { name: 'Hosts', type: 'integer', jsonPath: '.status.hostsReady' },
     { name: 'Disks', type: 'integer', jsonPath: '.status.disks' },
     { name: 'Images', type: 'integer', jsonPath: '.status.images' },
+    { name: 'Available', type: 'string', jsonPath: '.status.available', priority: 1 },
     { name: 'Roles', type: 'string', jsonPath: '.spec.roles', priority: 1 },
-    { name: 'Path', type: 'string', jsonPath: '.spec.dir.path', priority: 1 },
     messageColumn,
     ...readyColumns,
   ],

@@ -6,22 +6,60 @@ import {
   networkHostName,
   networkUuid,
 } from '../api/identity.ts';
-import type { StoragePool } from '../api/storage-pool.ts';
+import { type StoragePool, topologyOf } from '../api/storage-pool.ts';
 import type { VirtualDisk } from '../api/virtual-disk.ts';
 import type { VirtualMachineImage } from '../api/virtual-machine-image.ts';
 import type { VirtualNetwork } from '../api/virtual-network.ts';
 import type { NetworkIdentity } from '../drivers/hypervisor/host-networks.ts';
-import type { StoragePlace } from '../drivers/hypervisor/host-storage.ts';
+import type { MountSource, StoragePlace } from '../drivers/hypervisor/host-storage.ts';
 import type { Attachment } from '../drivers/hypervisor/shape.ts';
 
+/** What hosts mount to reach the pool; undefined where they have its folder already. */
+const mountOf = ({ spec, metadata }: StoragePool): MountSource | undefined => {
+  switch (spec.driver) {
+    case 'dir':
+      return undefined;
+    case 'simulated':
+      return spec.simulated?.server && { kind: 'simulated', share: metadata.uid };
+    case 'gluster': {
+      // In the order of their names, so that a list in another order is the same mount.
+      const servers = spec.gluster.servers.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      return { kind: 'gluster', servers: servers.map(({ address }) => address), volume: spec.gluster.volume };
+    }
+    case 'nfs':
+      return { kind: 'nfs', server: spec.nfs.server, export: spec.nfs.export };
+    default:
+      return spec satisfies never;
+  }
+};
+
+/** Where things that we mount ourselves are: no path that a user chose, and never that of another pool. */
+const pathOf = ({ spec, metadata }: StoragePool): string => {
+  switch (spec.driver) {
+    case 'dir':
+      return spec.dir.path;
+    case 'simulated':
+      return `/simulated/${metadata.uid}`;
+    case 'gluster':
+    case 'nfs':
+      return `/var/lib/ovcp/mounts/${metadata.uid}`;
+    default:
+      return spec satisfies never;
+  }
+};
+
 /** The folder of a pool on each of its hosts. */
-export const placeOf = (clusterId: string, pool: StoragePool): StoragePlace => ({
-  clusterId,
-  poolUid: pool.metadata.uid,
-  poolName: pool.metadata.name,
-  path: pool.spec.driver === 'dir' ? pool.spec.dir.path : `/simulated/${pool.metadata.uid}`,
-  topology: pool.spec.topology,
-});
+export const placeOf = (clusterId: string, pool: StoragePool): StoragePlace => {
+  const mount = mountOf(pool);
+  return {
+    clusterId,
+    poolUid: pool.metadata.uid,
+    poolName: pool.metadata.name,
+    path: pathOf(pool),
+    topology: topologyOf(pool.spec),
+    ...(mount === undefined ? {} : { mount }),
+  };
+};
 
 /** File of an image: ISO images are kept as they are, all others as flat qcow2. */
 export const imageFileName = (uid: string, format: 'raw' | 'qcow2' | 'iso'): string =>

@@ -1,5 +1,6 @@
 /** The next step for a StoragePool. Pure. */
 import { FINALIZER } from '../../api/identity.ts';
+import { topologyOf } from '../../api/storage-pool.ts';
 import type { Plan } from '../../runtime/pass.ts';
 import { fits, type StoragePoolStep, type StoragePoolWorld, type StorageSight } from './world.ts';
 
@@ -23,7 +24,7 @@ const planDeletion = ({ sites, disks, images }: StoragePoolWorld, sight: Storage
  * and a marker written then would hide that.
  */
 const markerStep = ({ pool, sites }: StoragePoolWorld, sight: StorageSight): StoragePoolStep | undefined => {
-  if (pool.spec.topology !== 'Shared' || pool.status?.sharedMarker === true) return undefined;
+  if (topologyOf(pool.spec) !== 'Shared' || pool.status?.sharedMarker === true) return undefined;
   const ready = sites.filter(({ name, wanted }) => wanted && sight.get(name)?.kind === 'ready');
   const marked = ready.some(({ name }) => {
     const seen = sight.get(name);

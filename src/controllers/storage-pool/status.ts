@@ -1,7 +1,7 @@
 /** The status of a StoragePool: the storage as each host sees it, and all of it together. Pure. */
 import { bytesOf, formatQuantity } from '../../api/quantity.ts';
 import type { Reason } from '../../api/reasons.ts';
-import type { StoragePoolStatus } from '../../api/storage-pool.ts';
+import { type StoragePoolStatus, topologyOf } from '../../api/storage-pool.ts';
 import { setConditions } from '../../runtime/conditions.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import {
@@ -33,7 +33,10 @@ const unreadyWord = (
     };
   }
   if (!fits(world, site)) {
-    return { reason: 'Unsupported', message: 'Simulated storage is for simulated hosts alone.' };
+    return {
+      reason: 'Unsupported',
+      message: 'Simulated storage and simulated hosts are for each other alone.',
+    };
   }
   if (site.state.kind === 'unusable') return site.state;
   const seen = sight?.get(site.name);
@@ -176,7 +179,7 @@ export const statusOf = (
       (state.kind === 'unusable' && !state.gone) ||
       (sight?.get(name)?.kind ?? 'absent') !== 'absent',
   );
-  const shared = pool.spec.topology === 'Shared';
+  const shared = topologyOf(pool.spec) === 'Shared';
   const hosts = sites.map((site) => hostState(world, site, sight));
   const marked =
     pool.status?.sharedMarker === true ||

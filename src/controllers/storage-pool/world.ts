@@ -36,6 +36,17 @@ export type StoragePoolStep =
   | { readonly kind: 'forget'; readonly hosts: readonly string[] }
   | { readonly kind: 'removeFinalizer' };
 
-/** A simulated pool has no files that a real host could use. */
-export const fits = ({ pool }: StoragePoolWorld, { driver }: Site): boolean =>
-  pool.spec.driver === 'dir' || driver === 'simulated';
+/** A simulated pool has no files that a real host could use, and a simulated host mounts nothing real. */
+export const fits = ({ pool }: StoragePoolWorld, { driver }: Site): boolean => {
+  switch (pool.spec.driver) {
+    case 'dir':
+      return true;
+    case 'simulated':
+      return driver === 'simulated';
+    case 'gluster':
+    case 'nfs':
+      return driver !== 'simulated';
+    default:
+      return pool.spec satisfies never;
+  }
+};

@@ -1,7 +1,7 @@
 /** The world of one disk, from stores alone. */
 import { diskVolumeName, domainName, FINALIZER, PAUSED_ANNOTATION, vmUuid } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
-import type { StoragePool } from '../../api/storage-pool.ts';
+import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import type { Jobs } from '../../runtime/jobs.ts';
@@ -228,7 +228,7 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
     pausedBy: disk.metadata.annotations?.[PAUSED_ANNOTATION],
     place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
     poolLack: poolLackOf(context, disk, pool),
-    shared: pool?.spec.topology === 'Shared',
+    shared: pool !== undefined && topologyOf(pool.spec) === 'Shared',
     hosts: hostsOf(context, pool),
     users,
     ghost: ghostOf(context, disk, users),

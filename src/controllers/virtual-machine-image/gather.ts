@@ -1,7 +1,7 @@
 /** The world of one image, from stores alone. */
 import { PAUSED_ANNOTATION } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
-import type { StoragePool } from '../../api/storage-pool.ts';
+import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
@@ -139,7 +139,7 @@ export const gather = ({ context, imports }: GatherDeps, key: string): ImageWorl
     place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
     poolLack: poolLackOf(context, image, pool),
     maxImageBytes: pool === undefined ? 0 : bytesOf(pool.spec.maxImageSize),
-    shared: pool?.spec.topology === 'Shared',
+    shared: pool !== undefined && topologyOf(pool.spec) === 'Shared',
     hosts: hostsOf(context, pool),
     demanded: demandedOn(context, image, disks, machines),
     dependents: dependentsOf(context, image, disks, machines),

@@ -1,7 +1,7 @@
 /** The disks and drives of a machine as the stores know them. No I/O. */
 import { diskSerial, MACHINE_UID_ANNOTATION } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
-import type { StoragePool } from '../../api/storage-pool.ts';
+import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { MachineCdrom, MachineDisk, VirtualMachine } from '../../api/virtual-machine.ts';
 import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
@@ -138,7 +138,7 @@ export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk
     diskUid: object?.metadata.uid,
     storagePool,
     boundTo: object?.status?.host,
-    hostLocal: pool?.spec.topology === 'HostLocal',
+    hostLocal: pool !== undefined && topologyOf(pool.spec) === 'HostLocal',
     place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
     state:
       object === undefined
@@ -166,7 +166,7 @@ const isoPath = (context: Disks, vm: VirtualMachine, name: string): CdromWorld['
   if (image.spec.format !== 'iso')
     return imageLack('ImageFormatUnsuitable', `Image ${name} is no ISO image: a CD-ROM drive needs one.`);
   const pool = context.kinds.storagePools.store.get(image.spec.storagePoolRef.name);
-  const host = pool?.spec.topology === 'Shared' ? undefined : vm.status?.host;
+  const host = pool !== undefined && topologyOf(pool.spec) === 'Shared' ? undefined : vm.status?.host;
   const copy = image.status?.copies?.find((it) => it.host === host && it.state === 'Ready');
   if (pool === undefined || copy === undefined)
     return imageLack('WaitingForImage', `Image ${name} is not on the host yet.`);

@@ -7,16 +7,20 @@
 /** What hosts mount. Plain data, made by the driver from the wish. */
 export type MountSource =
   | { readonly kind: 'gluster'; readonly servers: readonly string[]; readonly volume: string }
-  | { readonly kind: 'nfs'; readonly server: string; readonly export: string };
+  | { readonly kind: 'nfs'; readonly server: string; readonly export: string }
+  /** What a simulated storage server serves, for simulated hosts alone. */
+  | { readonly kind: 'simulated'; readonly share: string };
 
 /** A directory of a StoragePool on one host. */
 export interface StoragePlace {
   readonly clusterId: string;
   readonly poolUid: string;
   readonly poolName: string;
-  /** Absolute, from the admin's StoragePool. */
+  /** Absolute; from the admin's StoragePool, or derived from its uid where there is something to mount. */
   readonly path: string;
   readonly topology: 'HostLocal' | 'Shared';
+  /** What is to be mounted at `path`: the folder under it is never used. Undefined for a folder as it is. */
+  readonly mount?: MountSource | undefined;
 }
 
 export type PlaceSeen =

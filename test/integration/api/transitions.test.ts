@@ -151,6 +151,37 @@ describe('what never changes', () => {
     );
   });
 
+  it('volume and layout of a Gluster pool, while an observed one may be managed', async () => {
+    const servers = ['g1', 'g2'].map((name, at) => ({
+      name,
+      address: `192.0.2.${at + 21}`,
+      credentialsSecretRef: { name: 'ssh' },
+    }));
+    const pool = (gluster: object) =>
+      manifest(
+        'StoragePool',
+        { name: 'g' },
+        {
+          driver: 'gluster',
+          hostPoolRefs: [{ name: 'p' }],
+          roles: ['Disks'],
+          gluster: { volume: 'gv0', servers, ...gluster },
+        },
+      );
+    const bricks = servers.map(({ name }) => ({ name, server: name, path: '/bricks/gv0' }));
+    const replicaSets = [{ name: 'a', bricks }];
+    await cluster.apply(pool({ management: 'Observe' }));
+    const managed = { management: 'Manage', layout: { type: 'Distribute' }, replicaSets };
+    await cluster.apply(pool(managed));
+    const replicated = { type: 'Replicate', replica: 2 };
+    expect(await cluster.refused(pool({ ...managed, layout: replicated, force: true }))).toContain(
+      'layout cannot be changed once it is set',
+    );
+    expect(await cluster.refused(pool({ ...managed, volume: 'gv1' }))).toContain(
+      'volume cannot be changed once it is set',
+    );
+  });
+
   it('pool and name of a Host, while unschedulable may change', async () => {
     const host = (spec: object) =>
       manifest('Host', { name: 'p.h' }, { hostPoolRef: { name: 'p' }, hostName: 'h', ...spec });
