@@ -1,13 +1,16 @@
 /** Reads flags and environment, builds the operator and runs it; nothing else reads `process.env`. */
 import { randomUUID } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type OperatorConfig, readConfig } from './config.ts';
 import type { FleetDrivers } from './controllers/fleet.ts';
+import type { LookUp, StorageDrivers } from './controllers/storage-fleet.ts';
 import type { HypervisorDriver } from './drivers/hypervisor/contract.ts';
 import type { LibvirtSettings } from './drivers/hypervisor/libvirt/driver.ts';
+import type { StorageWorld } from './drivers/storage/simulated/world.ts';
 import { type AccessSource, loadAccess } from './kube/auth.ts';
 import { createOperator } from './operator.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
@@ -59,30 +62,57 @@ const accessSource = (config: OperatorConfig, env: Environment): AccessSource =>
   };
 };
 
+interface Drivers {
+  readonly drivers: FleetDrivers;
+  readonly storageDrivers: StorageDrivers;
+}
+
 /** Loaded when a pool first needs them: what nobody uses takes no memory. */
-const createDrivers = (clock: Clock): FleetDrivers => {
+const createDrivers = (clock: Clock): Drivers => {
+  /** One for hosts and storage: simulated hosts mount what simulated servers serve. */
+  let servers: Promise<StorageWorld> | undefined;
+  const storageWorld = (): Promise<StorageWorld> => {
+    servers ??= import('./drivers/storage/simulated/world.ts').then(({ createStorageWorld }) =>
+      createStorageWorld({ clock }),
+    );
+    return servers;
+  };
   const simulated = async () => {
-    const [{ createSimulatedDriver }, { createWorld }] = await Promise.all([
+    const [{ createSimulatedDriver }, { createWorld }, { shareState }] = await Promise.all([
       import('./drivers/hypervisor/simulated/driver.ts'),
       import('./drivers/hypervisor/simulated/world.ts'),
+      storageWorld(),
     ]);
-    return createSimulatedDriver(createWorld({ clock, random: Math.random }));
+    return createSimulatedDriver(createWorld({ clock, random: Math.random, shareState }));
   };
   /** One for all pools: it outlives each of their sessions. */
   let world: ReturnType<typeof simulated> | undefined;
   /** One for all pools: it remembers what it found out about each host. */
   let libvirt: HypervisorDriver<LibvirtSettings> | undefined;
   return {
-    simulated: async (clusterId) => {
-      world ??= simulated();
-      return (await world).open({ hosts: [], clusterId });
+    drivers: {
+      simulated: async (clusterId) => {
+        world ??= simulated();
+        return (await world).open({ hosts: [], clusterId });
+      },
+      libvirt: async () => {
+        const { createLibvirtDriver } = await import('./drivers/hypervisor/libvirt/driver.ts');
+        libvirt ??= createLibvirtDriver({ clock, random: Math.random });
+        return libvirt.open({ endpoints: [] });
+      },
     },
-    libvirt: async () => {
-      const { createLibvirtDriver } = await import('./drivers/hypervisor/libvirt/driver.ts');
-      libvirt ??= createLibvirtDriver({ clock, random: Math.random });
-      return libvirt.open({ endpoints: [] });
+    storageDrivers: {
+      simulated: async () => {
+        const { createSimulatedStorage } = await import('./drivers/storage/simulated/driver.ts');
+        return createSimulatedStorage(await storageWorld());
+      },
     },
   };
+};
+
+const lookUpHost: LookUp = async (name) => {
+  const found = await lookup(name, { all: true });
+  return found.map(({ address }) => address);
 };
 
 const stopSignal = (log: Logger): AbortSignal => {
@@ -117,7 +147,8 @@ const start = async (config: OperatorConfig, env: Environment): Promise<number> 
     const operator = createOperator({
       config,
       access,
-      drivers: createDrivers(clock),
+      ...createDrivers(clock),
+      lookUp: lookUpHost,
       clock,
       log,
       random: Math.random,

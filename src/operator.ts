@@ -7,6 +7,13 @@ import type { ControllerDeps } from './controllers/controller-deps.ts';
 import { createFleet, type FleetControl, type FleetDrivers } from './controllers/fleet.ts';
 import { createHostController } from './controllers/host/controller.ts';
 import { createHostPoolController } from './controllers/host-pool/controller.ts';
+import {
+  createStorageFleet,
+  type LookUp,
+  type StorageDrivers,
+  type StorageFleetControl,
+} from './controllers/storage-fleet.ts';
+import { observeStoragePools } from './controllers/storage-metrics.ts';
 import { createStoragePoolController } from './controllers/storage-pool/controller.ts';
 import { createDiskController } from './controllers/virtual-disk/controller.ts';
 import { createMachineController } from './controllers/virtual-machine/controller.ts';
@@ -39,6 +46,9 @@ export interface OperatorOptions {
   readonly config: OperatorConfig;
   readonly access: ClusterAccess;
   readonly drivers: FleetDrivers;
+  readonly storageDrivers: StorageDrivers;
+  /** Names of hosts to the addresses that storage servers let in. */
+  readonly lookUp: LookUp;
   readonly clock: Clock;
   readonly log: Log;
   /** Uniform in [0, 1). */
@@ -72,7 +82,12 @@ interface Staff {
   readonly closers: readonly Closer[];
 }
 
-const createStaff = (deps: ControllerDeps, fleet: FleetControl, config: OperatorConfig): Staff => {
+const createStaff = (
+  deps: ControllerDeps,
+  fleet: FleetControl,
+  storage: StorageFleetControl,
+  config: OperatorConfig,
+): Staff => {
   const machines = createMachineController(deps);
   const { allocations } = machines;
   const images = createImageController(deps, { ...imageDefaults, allowedCidrs: config.imageAllowCidr });
@@ -81,7 +96,7 @@ const createStaff = (deps: ControllerDeps, fleet: FleetControl, config: Operator
     controllers: [
       createHostPoolController(deps).controller,
       createHostController(deps, { allocations }).controller,
-      createStoragePoolController(deps, fleet).controller,
+      createStoragePoolController(deps, fleet, storage).controller,
       createNetworkController(deps).controller,
       images.controller,
       disks.controller,
@@ -148,8 +163,8 @@ const createOperatorEvents = (
   });
 
 /** The fleet ends with the passes, not before them: it is closed once all have ended. */
-const fleetRunnable = (fleet: FleetControl) => ({
-  name: 'fleet',
+const fleetRunnable = (name: string, fleet: Pick<FleetControl, 'run'>) => ({
+  name,
   run: (signal: AbortSignal) => fleet.run(signal),
   close: async () => undefined,
 });
@@ -167,6 +182,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   });
   const { kinds, sources } = createStores({ transport, clusterId, clock, random, log });
   observeStores(metrics, kinds);
+  observeStoragePools(metrics.registry, kinds.storagePools.store);
   const secrets = createSecrets(transport);
   const fleet = createFleet({
     kinds,
@@ -178,12 +194,24 @@ export const createOperator = (options: OperatorOptions): Operator => {
     clock,
     log,
   });
+  const storage = createStorageFleet({
+    kinds,
+    secrets,
+    namespace,
+    clusterId,
+    drivers: options.storageDrivers,
+    lookUp: options.lookUp,
+    metrics,
+    clock,
+    log,
+  });
   const events = createOperatorEvents(options, transport);
   const context: ControllerContext = {
     clusterId,
     kinds,
     secrets,
     fleet,
+    storage,
     clock,
     releasing: new Set(),
     effect,
@@ -191,17 +219,19 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const { controllers, closers } = createStaff(
     { context, events, metrics, log, random, concurrency },
     fleet,
+    storage,
     config,
   );
   const lease = createOperatorLease(options, transport);
   metrics.leader(() => lease?.isLeader() ?? true);
   const manager = createManager({
     sources,
-    controllers: [fleetRunnable(fleet), ...controllers],
+    controllers: [fleetRunnable('fleet', fleet), fleetRunnable('storage', storage), ...controllers],
     ...(lease === undefined ? {} : { lease }),
     closers: [
       ...closers,
       { name: 'fleet', close: () => fleet.close() },
+      { name: 'storage', close: () => storage.close() },
       { name: 'events', close: () => events.close() },
     ],
     clock,

@@ -73,6 +73,8 @@ const progressing = table('Progressing', {
   Paused: 'The annotation ovcp.dev/paused keeps the operator from acting.',
   Unschedulable: 'The administrator set unschedulable: no new machine is placed on the host.',
   Leaving: 'The host was taken out of its pool and still holds machines.',
+  Healing: 'Copies on the storage servers are being brought up to date.',
+  Rebalancing: 'The storage servers are moving data between bricks.',
 });
 
 const transient = table('TransientError', {
@@ -83,6 +85,12 @@ const transient = table('TransientError', {
   NoHostFits: 'No host has room for the machine or what it needs; status.unplaced says why, host by host.',
   StorageNotReady: 'The storage pool cannot be used on the host now.',
   StoragePoolFull: 'The storage pool has no room left.',
+  StoragePoolNearlyFull: 'The storage pool is nearly full.',
+  ServerUnreachable: 'A storage server does not answer; what hosts have mounted goes on.',
+  StorageDegraded: 'The storage can be used, and a part of it is down.',
+  QuorumLost: 'Too many parts of the storage are down for it to be used.',
+  MountFailed: 'The storage cannot be mounted on the host.',
+  MountLost: 'The storage was mounted on the host and is no longer.',
   NetworkNotReady: 'The network cannot be used on the host now.',
   DiskInUse: 'Another machine uses the disk.',
   DiskOnAnotherHost: 'The disks of the machine are bound to different hosts.',
@@ -134,6 +142,9 @@ const invalid = table('InvalidConfiguration', {
   PathNotFound: 'The folder of the StoragePool does not exist on the host.',
   MarkerMissing:
     'The folder of a shared StoragePool lacks its marker file: it is not mounted, or is another one.',
+  VolumeNotFound: 'The volume does not exist on the storage servers.',
+  BrickInUse: 'The folder of a brick is, or was, part of a volume already.',
+  SudoRefused: 'The account on the storage server may not run what is needed by sudo.',
   BridgeNotFound: 'The bridge does not exist on the host.',
   NotInPool: 'The host is not listed in its HostPool.',
   Invalid: 'The spec cannot be met as it stands.',
@@ -144,6 +155,7 @@ const unrecoverable = table('UnrecoverableError', {
   IdentityConflict:
     'The host holds this object under another uid; it may come from a restore and is left alone.',
   SplitBrain: 'The machine was found on more than one host; nothing is done until a person has decided.',
+  FilesInSplitBrain: 'Copies of a file differ and none of them is the right one; a person has to choose.',
   DuplicateHost: 'The same host is listed twice.',
   ClaimedByOther: 'The host belongs to another installation.',
   DeclaredDown: 'The administrator declared the host to be gone for good.',

@@ -12,6 +12,7 @@ import type { CachedKind, Resource } from '../kube/contract.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Effect } from '../runtime/pass.ts';
+import type { StorageFleet } from './storage-fleet.ts';
 
 /** A Secret as the API server sends it: values are base64. Read by name when needed, never listed or cached. */
 export interface Secret extends KubeObject {
@@ -56,6 +57,7 @@ export interface ControllerContext {
   readonly kinds: Kinds;
   readonly secrets: Resource<Secret>;
   readonly fleet: Fleet;
+  readonly storage: StorageFleet;
   readonly clock: Clock;
   /** UIDs of disks whose claim is being taken back by a write on its way: nobody may start on the cached claim. */
   readonly releasing: Set<string>;

@@ -20,7 +20,7 @@ const mountOf = ({ spec, metadata }: StoragePool): MountSource | undefined => {
     case 'dir':
       return undefined;
     case 'simulated':
-      return spec.simulated?.server && { kind: 'simulated', share: metadata.uid };
+      return spec.simulated?.server && { kind: 'simulated', share: metadata.name };
     case 'gluster': {
       // In the order of their names, so that a list in another order is the same mount.
       const servers = spec.gluster.servers.toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -148,6 +148,8 @@ export const startOperator = async (
         throw new Fault('unsupported', 'This test has no libvirt.');
       },
     },
+    storageDrivers: {},
+    lookUp: async (name) => [name],
     clock,
     log: createPassLog(passes, options.lines),
     random: Math.random,

@@ -49,6 +49,9 @@ const advice = {
   Unschedulable: 'Set `spec.unschedulable: false` on the Host when it shall take machines again.',
   Leaving: 'Delete or move away the machines on it; then the Host goes.',
 
+  Healing: 'Wait: `status.heal` of the StoragePool counts down. Do not take another server down meanwhile.',
+  Rebalancing: 'Wait.',
+
   HostUnreachable:
     'Check power and network of the host, then `virsh -c URI list` from where the operator runs. If the host never comes back: `spec.declaredDown` on the Host.',
   HostNotReady: 'Look at the conditions of the Host: `kubectl describe oh POOL.HOST`.',
@@ -58,6 +61,16 @@ const advice = {
     'Read `status.unplaced`. Free memory, raise `overcommit` of the HostPool, add a host, or make the machine smaller.',
   StorageNotReady: '`kubectl describe osp NAME`: `status.hosts` says why, host by host.',
   StoragePoolFull: 'Free space on the file system of the pool, or add to it.',
+  StoragePoolNearlyFull: 'Add to the storage, or delete what nobody needs, before it is full.',
+  ServerUnreachable:
+    'Check power, network and SSH of the server that the message names. Machines go on as long as enough other servers are up.',
+  StorageDegraded:
+    '`kubectl describe osp NAME`: `status.components` names the part that is down. Bring it back; healing starts by itself.',
+  QuorumLost: '`kubectl describe osp NAME` lists the parts that are down. Bring them back.',
+  MountFailed:
+    'Read the message. The host needs the client of the file system (`glusterfs-client`, `nfs-common`), and must reach the servers.',
+  MountLost:
+    'It is mounted again by itself as soon as no machine on the host uses it: stop those machines, then start them again.',
   NetworkNotReady: '`kubectl describe ovn NAME`: `status.hosts` says why, host by host.',
   DiskInUse: 'Stop the machine that has it, or take the disk out of its `spec.disks`.',
   DiskOnAnotherHost:
@@ -119,6 +132,10 @@ const advice = {
   PathNotFound: 'Make or mount the folder on the host.',
   MarkerMissing:
     'Mount the share on the host that the message names. If the share was replaced on purpose, make a new StoragePool.',
+  VolumeNotFound: 'Correct the name, or use `management: Manage` to have the volume made.',
+  BrickInUse:
+    'Use another folder. If its content is not needed, delete the folder with all that is in it on the server, `.glusterfs` too, and make it anew.',
+  SudoRefused: 'Install the sudo rules of [storage-servers.md](storage-servers.md) on the server.',
   BridgeNotFound: 'Make the bridge on the host, or correct its name in the VirtualNetwork.',
   NotInPool: 'Add the host to its HostPool, or delete the Host.',
   Invalid: 'Read the message and change the spec.',
@@ -127,6 +144,8 @@ const advice = {
   IdentityConflict:
     'After a restore from a backup: the machine on the host belongs to the old object. It is left alone; undefine it by hand if nobody needs it, and the new one is made.',
   SplitBrain: 'Find out which one is right, and `virsh destroy` and `virsh undefine` the other by hand.',
+  FilesInSplitBrain:
+    'Stop the machines that use the files. On a server: `gluster volume heal VOLUME info split-brain` lists them, and `gluster volume heal VOLUME split-brain source-brick HOST:BRICK FILE` chooses a copy.',
   DuplicateHost: 'Take one of the two entries out. Two pools may not share a host.',
   ClaimedByOther:
     'Another installation manages the host. If that one is gone for good: `virsh nwfilter-undefine ovcp-claim` on the host.',

@@ -9,6 +9,7 @@ import { createKindController } from '../kind-controller.ts';
 import { isNews, referenceTo, writeStatus } from '../object-writes.ts';
 import { siteKey } from '../sites.ts';
 import { standingEvents } from '../standing.ts';
+import type { StorageFleetControl } from '../storage-fleet.ts';
 import { gather } from './gather.ts';
 import { plan } from './plan.ts';
 import { see } from './see.ts';
@@ -49,6 +50,7 @@ const followContents = ({ context: { kinds } }: ControllerDeps, enqueue: Enqueue
 const follow = (
   deps: ControllerDeps,
   fleet: Pick<FleetControl, 'subscribe' | 'onAudit'>,
+  servers: Pick<StorageFleetControl, 'subscribe'>,
   enqueue: Enqueue,
   looked: ReadonlyMap<string, number>,
 ): void => {
@@ -75,6 +77,7 @@ const follow = (
     if (pool !== undefined && siteKey(old) !== siteKey(now)) wake(pool);
   });
   followContents(deps, enqueue);
+  servers.subscribe((name) => enqueue(name, priorities.mapped, 0));
   fleet.onAudit((hostPool) => wake(hostPool));
   fleet.subscribe((hostPool, change) => {
     if (change.kind === 'host' || change.kind === 'resync') wake(hostPool);
@@ -89,6 +92,7 @@ const follow = (
 export const createStoragePoolController = (
   deps: ControllerDeps,
   fleet: Pick<FleetControl, 'subscribe' | 'onAudit'>,
+  servers: Pick<StorageFleetControl, 'subscribe'>,
 ): StoragePoolController => {
   const { context, events } = deps;
   const { resource } = context.kinds.storagePools;
@@ -126,6 +130,6 @@ export const createStoragePoolController = (
     // Names of cluster-scoped objects have no namespace: each is a group of its own.
     (key) => key,
   );
-  follow(deps, fleet, (...args) => controller.enqueue(...args), looked);
+  follow(deps, fleet, servers, (...args) => controller.enqueue(...args), looked);
   return { controller };
 };

@@ -2,6 +2,7 @@
 import type { ControllerContext } from '../context.ts';
 import { placeOf } from '../places.ts';
 import { siteOf, sitesOf } from '../sites.ts';
+import { erasesOnDeletion, setupOf } from '../storage-setup.ts';
 import type { StoragePoolWorld, StorageSite } from './world.ts';
 
 const keyOf = ({ metadata }: { readonly metadata: { readonly namespace: string; readonly name: string } }) =>
@@ -32,5 +33,10 @@ export const gather = (context: ControllerContext, key: string): StoragePoolWorl
     missingPools: refs.filter((name) => kinds.hostPools.store.get(name) === undefined),
     disks: disks.map(keyOf),
     images: kinds.images.store.byIndex('storagePool', key).map(keyOf),
+    server:
+      setupOf(pool, []) === undefined
+        ? { kind: 'none' }
+        : (context.storage.session(key)?.state(pool.metadata.generation) ?? { kind: 'opening' }),
+    erases: erasesOnDeletion(pool),
   };
 };

@@ -1,74 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import type { StoragePool, StoragePoolStatus } from '../../api/storage-pool.ts';
-import type { HostFacts } from '../../drivers/hypervisor/contract.ts';
-import type { PlaceSeen } from '../../drivers/hypervisor/host-storage.ts';
+import type { StoragePoolStatus } from '../../api/storage-pool.ts';
 import { plan } from './plan.ts';
+import {
+  absent,
+  type Change,
+  failed,
+  GiB,
+  nowMs,
+  ready,
+  sightOf,
+  site,
+  unreachable,
+  worldOf,
+} from './sample-world.ts';
 import { statusOf } from './status.ts';
-import type { PlaceSight, StoragePoolWorld, StorageSite } from './world.ts';
+import type { PlaceSight, StoragePoolWorld } from './world.ts';
 
-const GiB = 1024 ** 3;
-const nowMs = Date.UTC(2026, 0, 2);
-
-const ready = (availableBytes = 60 * GiB, sharedMarker = true): PlaceSeen => ({
-  kind: 'ready',
-  capacityBytes: 100 * GiB,
-  availableBytes,
-  sharedMarker,
-});
-const absent: PlaceSeen = { kind: 'absent' };
-const failed: PlaceSight = { kind: 'failed', reason: 'HostUnreachable', message: 'No answer.' };
-
-const site = (name: string, change: Partial<StorageSite> = {}): StorageSite => ({
-  name,
-  pool: 'p',
-  host: name,
-  driver: 'libvirt',
-  state: { kind: 'usable', facts: {} as HostFacts },
-  wanted: true,
-  used: false,
-  ...change,
-});
-
-const unreachable = {
-  kind: 'unusable',
-  reason: 'HostUnreachable',
-  message: 'No answer.',
-  gone: false,
-} as const;
-
-interface Change {
-  readonly sites?: readonly StorageSite[];
-  readonly shared?: boolean;
-  readonly status?: StoragePoolStatus;
-  readonly finalizer?: boolean;
-  readonly deleting?: boolean;
-  readonly disks?: readonly string[];
-}
-
-const worldOf = (change: Change = {}): StoragePoolWorld => {
-  const topology = change.shared === true ? 'Shared' : 'HostLocal';
-  return {
-    pool: {
-      metadata: {
-        name: 's',
-        uid: 'u',
-        generation: 1,
-        ...(change.finalizer === false ? {} : { finalizers: ['ovcp.dev/protect'] }),
-        ...(change.deleting === true ? { deletionTimestamp: 'x' } : {}),
-      },
-      spec: { driver: 'dir', topology },
-      status: change.status,
-    } as unknown as StoragePool,
-    place: { clusterId: 'c', poolUid: 'u', poolName: 's', path: '/srv/s', topology },
-    sites: change.sites ?? [site('a'), site('b')],
-    missingPools: [],
-    disks: change.disks ?? [],
-    images: [],
-  };
-};
-
-const next = (change: Change, sight: Record<string, PlaceSight>) => {
-  const answer = plan(worldOf(change), new Map(Object.entries(sight)));
+const next = (change: Change, hosts: Record<string, PlaceSight>) => {
+  const answer = plan(worldOf(change), sightOf(hosts));
   return answer.kind === 'step' ? answer.step : answer.kind;
 };
 
@@ -115,7 +64,7 @@ describe('plan of a StoragePool', () => {
 
 describe('status of a StoragePool', () => {
   const status = (change: Change, sight: Record<string, PlaceSight>): StoragePoolStatus =>
-    statusOf(worldOf(change), new Map(Object.entries(sight)), undefined, nowMs);
+    statusOf(worldOf(change), sightOf(sight), undefined, nowMs);
   const readyOf = ({ conditions }: StoragePoolStatus) => conditions?.find(({ type }) => type === 'Ready');
 
   it('adds up host-local space and counts shared space once', () => {
@@ -164,7 +113,7 @@ describe('status of a StoragePool', () => {
       ...world,
       pool: { ...world.pool, spec: { ...world.pool.spec, driver: 'simulated' } },
     };
-    const after = statusOf(simulated as StoragePoolWorld, new Map(), undefined, nowMs);
+    const after = statusOf(simulated as StoragePoolWorld, sightOf({}), undefined, nowMs);
     expect(after.hosts?.map(({ reason }) => reason)).toEqual(['Unsupported', 'Unsupported']);
   });
 });

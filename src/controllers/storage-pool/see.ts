@@ -5,6 +5,7 @@ import { within } from '../../runtime/within.ts';
 import type { ControllerContext } from '../context.ts';
 import { awaitTried } from '../sites.ts';
 import { reasonOfFault } from '../standing.ts';
+import { seeServer } from './server.ts';
 import type { PlaceSight, StoragePoolWorld, StorageSight, StorageSite } from './world.ts';
 import { fits } from './world.ts';
 
@@ -38,12 +39,11 @@ export const onHost = async (
   }
 };
 
-export const see = async (
+const seeHosts = async (
   context: ControllerContext,
   world: StoragePoolWorld,
   signal: AbortSignal,
-): Promise<StorageSight> => {
-  awaitTried(world.sites);
+): Promise<StorageSight['hosts']> => {
   const usable = world.sites.filter((site) => site.state.kind === 'usable' && fits(world, site));
   const seen = await Promise.all(
     usable.map((site) =>
@@ -51,4 +51,17 @@ export const see = async (
     ),
   );
   return new Map(seen);
+};
+
+export const see = async (
+  context: ControllerContext,
+  world: StoragePoolWorld,
+  signal: AbortSignal,
+): Promise<StorageSight> => {
+  awaitTried(world.sites);
+  const [hosts, server] = await Promise.all([
+    seeHosts(context, world, signal),
+    seeServer(context, world, 'recent', signal),
+  ]);
+  return { hosts, server };
 };

@@ -1,6 +1,5 @@
-/** The status of a StoragePool: the storage as each host sees it, and all of it together. Pure. */
-import { bytesOf, formatQuantity } from '../../api/quantity.ts';
-import type { Reason } from '../../api/reasons.ts';
+/** The status of a StoragePool: its servers, the storage as each host sees it, and all of it together. Pure. */
+import { bytesOf } from '../../api/quantity.ts';
 import { type StoragePoolStatus, topologyOf } from '../../api/storage-pool.ts';
 import { setConditions } from '../../runtime/conditions.ts';
 import type { Fault } from '../../runtime/fault.ts';
@@ -12,147 +11,64 @@ import {
   type Standing,
   standingConditions,
 } from '../standing.ts';
-import { fits, type StoragePoolWorld, type StorageSight, type StorageSite } from './world.ts';
+import { type HostState, hostState, spaceOf } from './status-hosts.ts';
+import { serverStatusOf } from './status-server.ts';
+import type { StoragePoolWorld, StorageSight } from './world.ts';
 
-type HostState = NonNullable<StoragePoolStatus['hosts']>[number];
+const refused = (reason: Standing['reason'], message: string): Standing => ({
+  ready: 'False',
+  reason,
+  message,
+});
 
-interface Word {
-  readonly reason: Reason;
-  readonly message: string;
-}
-
-const unreadyWord = (
-  world: StoragePoolWorld,
-  site: StorageSite,
-  sight: StorageSight | undefined,
-): Word | undefined => {
-  if (!site.wanted) {
-    return {
-      reason: 'NotInPool',
-      message: 'Its HostPool is no longer one of this storage, and disks are still there.',
-    };
+/** What the servers still keep a deletion from. */
+const removalOf = (world: StoragePoolWorld, sight: StorageSight | undefined): Standing | undefined => {
+  const server = sight?.server;
+  const kept = sight?.kept ?? [];
+  if (kept.length > 0) {
+    const message = `Files are still on the volume that is to be erased (${namesOf(kept)}): remove them, or set deletionPolicy to Retain.`;
+    return refused('WaitingForDependents', message);
   }
-  if (!fits(world, site)) {
-    return {
-      reason: 'Unsupported',
-      message: 'Simulated storage and simulated hosts are for each other alone.',
-    };
+  if (server?.kind === 'failed' && world.erases) {
+    const message = `${server.message} To leave what is on the servers, set deletionPolicy to Retain.`;
+    return refused(server.reason, message);
   }
-  if (site.state.kind === 'unusable') return site.state;
-  const seen = sight?.get(site.name);
-  switch (seen?.kind) {
-    case undefined:
-    case 'absent':
-      return { reason: 'StorageNotReady', message: 'The storage is not prepared on the host yet.' };
-    case 'failed':
-      return seen;
-    case 'broken':
-      return { reason: knownReason(seen.reason, 'StorageNotReady'), message: seen.message };
-    case 'ready':
-      return seen.sharedMarker
-        ? undefined
-        : {
-            reason: 'MarkerMissing',
-            message: `The marker file is not in ${world.place.path}: the shared folder is not mounted there.`,
-          };
-    default:
-      return seen satisfies never;
+  if (server?.kind === 'seen' && server.plan.kind !== 'settled') {
+    return refused('Deleting', server.plan.health.message);
   }
+  return undefined;
 };
 
-/** Free space changes all the time: below one percent of the whole it stays as it was told. */
-const steady = (beforeText: string | undefined, bytes: number, capacityBytes: number): string => {
-  if (beforeText === undefined) return formatQuantity(bytes);
-  return Math.abs(bytesOf(beforeText) - bytes) * 100 < capacityBytes ? beforeText : formatQuantity(bytes);
-};
-
-const hostState = (
-  world: StoragePoolWorld,
-  site: StorageSite,
-  sight: StorageSight | undefined,
-): HostState => {
-  const before = world.pool.status?.hosts?.find(({ name }) => name === site.name);
-  const word = unreadyWord(world, site, sight);
-  const seen = sight?.get(site.name);
-  const space =
-    seen?.kind === 'ready'
-      ? {
-          capacity: formatQuantity(seen.capacityBytes),
-          available: steady(before?.available, seen.availableBytes, seen.capacityBytes),
-        }
-      : {
-          ...(before?.capacity === undefined ? {} : { capacity: before.capacity }),
-          ...(before?.available === undefined ? {} : { available: before.available }),
-        };
-  return {
-    name: site.name,
-    ready: word === undefined,
-    ...space,
-    ...(word === undefined ? {} : { reason: word.reason, message: word.message.slice(0, 1024) }),
-  };
-};
-
-/** Shared: the same space, told by any host. HostLocal: over all hosts. */
-const totalOf = (
-  shared: boolean,
-  hosts: readonly HostState[],
-): Pick<StoragePoolStatus, 'capacity' | 'available'> => {
-  const known = hosts.filter(({ capacity, available }) => capacity !== undefined && available !== undefined);
-  const [first] = known.filter(({ ready }) => ready);
-  const counted = shared ? [first ?? known[0]].filter((it) => it !== undefined) : known;
-  if (counted.length === 0) return {};
-  const sum = (field: 'capacity' | 'available'): string =>
-    formatQuantity(counted.reduce((bytes, host) => bytes + bytesOf(host[field] ?? '0'), 0));
-  return { capacity: sum('capacity'), available: sum('available') };
-};
-
-const deletionOf = (world: StoragePoolWorld): Standing => {
+const deletionOf = (world: StoragePoolWorld, sight: StorageSight | undefined): Standing => {
   const { disks, images, sites } = world;
   const held = [
     disks.length > 0 ? `disks (${namesOf(disks)})` : undefined,
     images.length > 0 ? `images (${namesOf(images)})` : undefined,
   ].filter((it) => it !== undefined);
   if (held.length > 0) {
-    const message = `The pool still holds ${held.join(' and ')}.`;
-    return { ready: 'False', reason: 'WaitingForDependents', message };
+    return refused('WaitingForDependents', `The pool still holds ${held.join(' and ')}.`);
   }
   const unseen = sites
     .filter(({ state }) => state.kind === 'unusable' && !state.gone)
     .map(({ name }) => name);
-  return unseen.length > 0
-    ? {
-        ready: 'False',
-        reason: 'HostUnreachable',
-        message: `${namesOf(unseen)} cannot be reached, where the storage is to be forgotten.`,
-      }
-    : { ready: 'False', reason: 'Deleting', message: 'The storage is being forgotten on its hosts.' };
+  if (unseen.length > 0) {
+    const message = `${namesOf(unseen)} cannot be reached, where the storage is to be forgotten.`;
+    return refused('HostUnreachable', message);
+  }
+  return removalOf(world, sight) ?? refused('Deleting', 'The storage is being forgotten on its hosts.');
 };
 
-const standingOf = (
-  world: StoragePoolWorld,
-  hosts: readonly HostState[],
-  fault: Fault | undefined,
-): Standing => {
-  const { pool, missingPools } = world;
-  if (fault !== undefined) return { ready: 'False', reason: reasonOfFault(fault), message: fault.message };
-  if (pool.metadata.deletionTimestamp !== undefined) return deletionOf(world);
+const hostsStanding = ({ missingPools }: StoragePoolWorld, hosts: readonly HostState[]): Standing => {
   const [unready] = hosts.filter(({ ready }) => !ready);
+  const missing = `HostPool ${namesOf(missingPools)} does not exist`;
   if (hosts.length === 0) {
     return missingPools.length > 0
-      ? {
-          ready: 'False',
-          reason: 'HostPoolNotFound',
-          message: `HostPool ${namesOf(missingPools)} does not exist.`,
-        }
-      : { ready: 'False', reason: 'NoHostsReady', message: 'Its HostPools have no hosts yet.' };
+      ? refused('HostPoolNotFound', `${missing}.`)
+      : refused('NoHostsReady', 'Its HostPools have no hosts yet.');
   }
   if (unready === undefined) {
     return missingPools.length > 0
-      ? {
-          ready: 'True',
-          reason: 'HostPoolNotFound',
-          message: `HostPool ${namesOf(missingPools)} does not exist; all other hosts are ready.`,
-        }
+      ? { ready: 'True', reason: 'HostPoolNotFound', message: `${missing}; all other hosts are ready.` }
       : { ready: 'True', reason: 'Ready', message: 'The storage is ready on all hosts.' };
   }
   const names = namesOf(hosts.filter(({ ready }) => !ready).map(({ name }) => name));
@@ -161,7 +77,65 @@ const standingOf = (
     return { ready: 'True', reason: 'SomeHostsNotReady', message };
   }
   const reason = knownReason(unready.reason, 'NoHostsReady');
-  return { ready: 'False', reason, message: `${unready.name}: ${unready.message ?? ''}` };
+  return refused(reason, `${unready.name}: ${unready.message ?? ''}`);
+};
+
+/** What the servers say about readiness; undefined while they have nothing to say. */
+const serverStanding = (sight: StorageSight | undefined, usable: boolean): Standing | undefined => {
+  const server = sight?.server;
+  switch (server?.kind) {
+    case undefined:
+    case 'none':
+      return undefined;
+    case 'opening': {
+      const message = 'The storage servers are being asked.';
+      return usable
+        ? { ready: 'True', reason: 'Updating', message, busy: true }
+        : refused('Connecting', message);
+    }
+    case 'failed': {
+      const { reason, message } = server;
+      return usable ? { ready: 'True', reason, message, busy: true } : refused(reason, message);
+    }
+    case 'seen': {
+      const { kind, health } = server.plan;
+      const { state, message } = health;
+      if (state === 'Healthy' && kind === 'settled') return undefined;
+      const reason = knownReason(health.reason, state === 'Unusable' ? 'StorageNotReady' : 'StorageDegraded');
+      return state === 'Unusable' || !usable
+        ? refused(reason, message)
+        : { ready: 'True', reason, message, busy: kind !== 'settled' };
+    }
+    default:
+      return server satisfies never;
+  }
+};
+
+/** Less than this part of the whole is left: a twentieth. */
+const nearlyFull = 20;
+
+const fullness = ({ capacity, available }: Pick<StoragePoolStatus, 'capacity' | 'available'>) => {
+  if (capacity === undefined || available === undefined) return undefined;
+  if (bytesOf(available) * nearlyFull >= bytesOf(capacity)) return undefined;
+  const message = `${available} of ${capacity} are left.`;
+  return { ready: 'True', reason: 'StoragePoolNearlyFull', message } as const satisfies Standing;
+};
+
+/** The worst first: servers that make it unusable, hosts that lack it, then what is merely to be looked at. */
+const standingOf = (
+  world: StoragePoolWorld,
+  hosts: readonly HostState[],
+  space: Pick<StoragePoolStatus, 'capacity' | 'available'>,
+  sight: StorageSight | undefined,
+  fault: Fault | undefined,
+): Standing => {
+  if (fault !== undefined) return refused(reasonOfFault(fault), fault.message);
+  if (world.pool.metadata.deletionTimestamp !== undefined) return deletionOf(world, sight);
+  const usable = hosts.some(({ ready }) => ready);
+  const servers = serverStanding(sight, usable);
+  if (servers !== undefined) return servers;
+  const standing = hostsStanding(world, hosts);
+  return standing.reason === 'Ready' ? (fullness(space) ?? standing) : standing;
 };
 
 export const statusOf = (
@@ -177,14 +151,16 @@ export const statusOf = (
       wanted ||
       used ||
       (state.kind === 'unusable' && !state.gone) ||
-      (sight?.get(name)?.kind ?? 'absent') !== 'absent',
+      (sight?.hosts.get(name)?.kind ?? 'absent') !== 'absent',
   );
   const shared = topologyOf(pool.spec) === 'Shared';
   const hosts = sites.map((site) => hostState(world, site, sight));
   const marked =
     pool.status?.sharedMarker === true ||
-    [...(sight?.values() ?? [])].some((seen) => seen.kind === 'ready' && seen.sharedMarker);
-  const standing = standingOf(world, hosts, fault);
+    [...(sight?.hosts.values() ?? [])].some((seen) => seen.kind === 'ready' && seen.sharedMarker);
+  const space = spaceOf(shared, hosts, sight, pool.status);
+  const hostsReady = hosts.filter(({ ready }) => ready).length;
+  const standing = standingOf(world, hosts, space, sight, fault);
   const inputs = [
     ...standingConditions(standing),
     ...(pool.metadata.deletionTimestamp === undefined
@@ -194,8 +170,10 @@ export const statusOf = (
   const stamp = { generation: pool.metadata.generation, nowMs };
   return {
     observedGeneration: pool.metadata.generation,
+    ...serverStatusOf(sight, pool.status, hostsReady > 0),
     hosts,
-    ...totalOf(shared, hosts),
+    hostsReady,
+    ...space,
     ...(shared && marked ? { sharedMarker: true } : {}),
     disks: disks.length,
     images: images.length,

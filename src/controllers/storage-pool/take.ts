@@ -3,17 +3,34 @@ import type { StorageStep } from '../../drivers/hypervisor/host-storage.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import type { ControllerContext } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
+import { knownReason } from '../standing.ts';
 import { onHost, see } from './see.ts';
-import type { StoragePoolStep, StoragePoolWorld, StorageSight } from './world.ts';
+import { seeServer, takeServerStep } from './server.ts';
+import type { PlaceSight, StoragePoolStep, StoragePoolWorld, StorageSight } from './world.ts';
+
+/** A place that is no better right after it was prepared would be prepared for ever: it is tried again later. */
+const afterPreparing = ({ pool, place }: StoragePoolWorld, seen: PlaceSight): PlaceSight => {
+  if (seen.kind === 'absent') {
+    return { kind: 'failed', reason: 'StorageNotReady', message: 'The storage did not stay prepared.' };
+  }
+  if (seen.kind === 'broken') {
+    return { kind: 'failed', reason: knownReason(seen.reason, 'StorageNotReady'), message: seen.message };
+  }
+  const strange = seen.kind === 'ready' && !seen.sharedMarker && pool.status?.sharedMarker === true;
+  if (!strange || place.mount === undefined) return seen;
+  const message = 'What is mounted lacks the marker file: it is another volume than before.';
+  return { kind: 'failed', reason: 'MarkerMissing', message };
+};
 
 const onHosts = async (
   context: ControllerContext,
-  { place, sites }: StoragePoolWorld,
+  world: StoragePoolWorld,
   sight: StorageSight,
   hosts: readonly string[],
   kind: Extract<StorageStep['kind'], 'preparePlace' | 'forgetPlace'>,
   signal: AbortSignal,
 ): Promise<Taken<StorageSight>> => {
+  const { place, sites } = world;
   const chosen = sites.filter(({ name }) => hosts.includes(name));
   const seen = await Promise.all(
     chosen.map((site) =>
@@ -28,13 +45,10 @@ const onHosts = async (
       ),
     ),
   );
-  // A place that is absent right after it was prepared would be prepared for ever.
-  const told = seen.map(([name, it]): readonly [string, typeof it] =>
-    kind === 'preparePlace' && it.kind === 'absent'
-      ? [name, { kind: 'failed', reason: 'StorageNotReady', message: 'The storage did not stay prepared.' }]
-      : [name, it],
+  const told = seen.map(
+    ([name, it]) => [name, kind === 'preparePlace' ? afterPreparing(world, it) : it] as const,
   );
-  return { kind: 'done', seen: new Map([...sight, ...told]) };
+  return { kind: 'done', seen: { ...sight, hosts: new Map([...sight.hosts, ...told]) } };
 };
 
 /** Every host is asked again: whoever does not see the marker has another folder. */
@@ -63,9 +77,43 @@ const writeMarker = async (
       wrote.kind === 'failed'
         ? wrote
         : ({ kind: 'failed', reason: 'MarkerMissing', message: 'The marker file did not stay.' } as const);
-    return { kind: 'done', seen: new Map([...sight, [host, failed]]) };
+    return { kind: 'done', seen: { ...sight, hosts: new Map([...sight.hosts, [host, failed]]) } };
   }
   return { kind: 'done', seen: await see(context, world, signal) };
+};
+
+/** What is on the volume that is to be erased. Disks that were deleted with `reclaimPolicy: Retain` have no object. */
+const takeStock = async (
+  context: ControllerContext,
+  world: StoragePoolWorld,
+  sight: StorageSight,
+  host: string,
+  signal: AbortSignal,
+): Promise<Taken<StorageSight>> => {
+  const site = world.sites.find(({ name }) => name === host);
+  const session = context.storage.session(world.pool.metadata.name);
+  if (site === undefined || session === undefined) return { kind: 'done', seen: sight };
+  let kept: readonly string[] | undefined;
+  const [, seen] = await onHost(
+    context,
+    site,
+    async (storage, inner) => {
+      kept = (await storage.list(world.place, inner)).map(({ name }) => name);
+      return storage.seePlace(world.place, inner);
+    },
+    signal,
+  );
+  const sure = seen.kind === 'ready' && seen.sharedMarker && kept !== undefined;
+  session.emptied = sure && kept?.length === 0;
+  const unsure = {
+    kind: 'failed',
+    reason: 'MarkerMissing',
+    message: 'What is mounted is another volume.',
+  } as const;
+  const told = seen.kind === 'ready' && !sure ? unsure : seen;
+  const hosts = new Map([...sight.hosts, [host, told] as const]);
+  const server = await seeServer(context, world, 'recent', signal);
+  return { kind: 'done', seen: { ...sight, hosts, server, kept } };
 };
 
 export const take = async (
@@ -80,6 +128,12 @@ export const take = async (
     case 'addFinalizer':
       await addFinalizer(resource, world.pool, context.effect, signal);
       return { kind: 'wrote' };
+    case 'server': {
+      const server = await takeServerStep(context, world, step.step, signal);
+      return { kind: 'done', seen: { ...sight, server } };
+    }
+    case 'takeStock':
+      return takeStock(context, world, sight, step.host, signal);
     case 'prepare':
       return onHosts(context, world, sight, step.hosts, 'preparePlace', signal);
     case 'writeMarker':

@@ -2,7 +2,9 @@
 import type { Reason } from '../../api/reasons.ts';
 import type { StoragePool } from '../../api/storage-pool.ts';
 import type { PlaceSeen, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
+import type { ServerPlan, ServerSeen, ServerStep } from '../../drivers/storage/contract.ts';
 import type { Site } from '../sites.ts';
+import type { ServerState } from '../storage-session.ts';
 
 export interface StorageSite extends Site {
   /** False once its HostPool was taken out of the spec: what we prepared there is to be forgotten. */
@@ -19,6 +21,10 @@ export interface StoragePoolWorld {
   /** `namespace/name` of what is kept in the pool. */
   readonly disks: readonly string[];
   readonly images: readonly string[];
+  /** `none`: hosts are all there is. */
+  readonly server: ServerState | { readonly kind: 'none' };
+  /** What the operator made on the servers goes with the StoragePool. */
+  readonly erases: boolean;
 }
 
 /** What a host showed, or why it could not be asked or prepared. */
@@ -26,13 +32,42 @@ export type PlaceSight =
   | PlaceSeen
   | { readonly kind: 'failed'; readonly reason: Reason; readonly message: string };
 
-/** By name of the Host; hosts that cannot be used are left out. */
-export type StorageSight = ReadonlyMap<string, PlaceSight>;
+/** What the servers showed, or why not. */
+export type ServerSight =
+  | { readonly kind: 'none' }
+  /** Credentials are being read, or a newer spec is being taken up. */
+  | { readonly kind: 'opening' }
+  /** `plan` is that of the removal once the pool is being deleted; `erase`: with all data, which was granted. */
+  | {
+      readonly kind: 'seen';
+      readonly seen: ServerSeen;
+      readonly plan: ServerPlan;
+      readonly erase: boolean;
+    }
+  /** `retryMs`: undefined when only a change helps, and it will be told. */
+  | {
+      readonly kind: 'failed';
+      readonly reason: Reason;
+      readonly message: string;
+      readonly busy: boolean;
+      readonly retryMs: number | undefined;
+    };
+
+export interface StorageSight {
+  /** By name of the Host; hosts that cannot be used are left out. */
+  readonly hosts: ReadonlyMap<string, PlaceSight>;
+  readonly server: ServerSight;
+  /** Files of ours that keep a volume from being erased. */
+  readonly kept?: readonly string[] | undefined;
+}
 
 export type StoragePoolStep =
   | { readonly kind: 'addFinalizer' }
+  | { readonly kind: 'server'; readonly step: ServerStep }
   | { readonly kind: 'prepare'; readonly hosts: readonly string[] }
   | { readonly kind: 'writeMarker'; readonly host: string }
+  /** Lists what is still on the volume, before it is erased. */
+  | { readonly kind: 'takeStock'; readonly host: string }
   | { readonly kind: 'forget'; readonly hosts: readonly string[] }
   | { readonly kind: 'removeFinalizer' };
 

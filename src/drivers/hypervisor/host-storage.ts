@@ -31,6 +31,8 @@ export type PlaceSeen =
       readonly capacityBytes: number;
       readonly availableBytes: number;
       readonly sharedMarker: boolean;
+      /** It works, and what it was prepared from has changed: preparing it again writes that down. */
+      readonly outdated?: boolean | undefined;
     }
   | { readonly kind: 'broken'; readonly reason: string; readonly message: string };
 

@@ -80,6 +80,8 @@ export interface IscsiWish {
 export interface SimulatedWish {
   readonly kind: 'simulated';
   readonly serves: 'files' | 'disks';
+  /** How long each call takes. */
+  readonly latencyMs: number;
 }
 
 export type ServerWish = GlusterWish | IscsiWish | SimulatedWish;
@@ -98,6 +100,8 @@ export interface ServerSeen {
   /** Undefined while nobody can tell. */
   readonly space?: { readonly capacityBytes: number; readonly availableBytes: number } | undefined;
   readonly components: readonly Component[];
+  /** Whether what is there was made by us, as the mark on the server says; undefined while nothing is there. */
+  readonly origin?: 'Made' | 'Adopted' | undefined;
   /** Entries that wait for healing, and files in split-brain; undefined where there is no such thing. */
   readonly heal?: { readonly pending: number; readonly splitBrain: number } | undefined;
   /** What only the driver reads, in its own `plan`. */

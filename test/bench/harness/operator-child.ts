@@ -76,6 +76,8 @@ const start = async (kubeconfig: string, flags: readonly string[]): Promise<void
       simulated: async (clusterId) => driver.open({ hosts: [], clusterId }),
       libvirt: async () => createLibvirtDriver({ clock, random: Math.random, dial }).open({ endpoints: [] }),
     },
+    storageDrivers: {},
+    lookUp: async (name) => [name],
     clock,
     log: silentLog,
     random: Math.random,

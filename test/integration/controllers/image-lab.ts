@@ -82,6 +82,7 @@ const startController = async (lab: Lab, config: Partial<ImageConfig>): Promise<
     kinds,
     secrets,
     fleet,
+    storage: { session: () => undefined },
     clock,
     releasing: new Set(),
     effect: plainEffect,

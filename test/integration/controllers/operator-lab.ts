@@ -6,6 +6,8 @@ import { type ControlPlane, startControlPlane } from '../../../hack/lab/control-
 import { type OperatorConfig, readConfig } from '../../../src/config.ts';
 import { createSimulatedDriver } from '../../../src/drivers/hypervisor/simulated/driver.ts';
 import { createWorld, type SimulatedWorld } from '../../../src/drivers/hypervisor/simulated/world.ts';
+import { createSimulatedStorage } from '../../../src/drivers/storage/simulated/driver.ts';
+import { createStorageWorld, type StorageWorld } from '../../../src/drivers/storage/simulated/world.ts';
 import { loadAccess } from '../../../src/kube/auth.ts';
 import { createOperator, type Operator } from '../../../src/operator.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
@@ -43,6 +45,8 @@ export interface RunningOperator {
 export interface Lab {
   readonly plane: ControlPlane;
   readonly world: SimulatedWorld;
+  /** The simulated storage servers. */
+  readonly storage: StorageWorld;
   startOperator(options?: {
     readonly effect?: Effect;
     readonly log?: Log;
@@ -116,7 +120,8 @@ export const startLab = async (): Promise<Lab> => {
   await plane.mustKubectl(['wait', '--for=condition=Established', 'crd', '--all']);
   await plane.mustKubectl(['create', 'namespace', 'ovcp-system']);
   const kubeconfig = await installRights(plane);
-  const world = createWorld({ clock, random: Math.random });
+  const storage = createStorageWorld({ clock });
+  const world = createWorld({ clock, random: Math.random, shareState: storage.shareState });
   const running = new Set<RunningOperator>();
 
   const startOperator: Lab['startOperator'] = async (options = {}) => {
@@ -130,6 +135,8 @@ export const startLab = async (): Promise<Lab> => {
         // Endpoints of libvirt pools reach simulated hosts of the same name.
         libvirt: async (clusterId) => driver.open({ hosts: [], clusterId }),
       },
+      storageDrivers: { simulated: async () => createSimulatedStorage(storage) },
+      lookUp: async (name) => [name],
       clock,
       log: options.log ?? silentLog,
       random: Math.random,
@@ -161,6 +168,7 @@ export const startLab = async (): Promise<Lab> => {
   return {
     plane,
     world,
+    storage,
     startOperator,
     apply: async (...objects) => {
       const list = { apiVersion: 'v1', kind: 'List', items: objects };

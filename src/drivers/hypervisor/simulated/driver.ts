@@ -169,7 +169,12 @@ const openPool = (world: SimulatedWorld, settings: SimulatedSettings): Hyperviso
       const call = { method: 'claim', mutating: host.claimedBy === undefined, subject: clusterId };
       return calls.run(host, call, () => claimHost(host, clusterId), signal);
     },
-    hostStorage: (name) => createHostStorage({ ...facet(name), directoryAt: world.directoryAt }),
+    hostStorage: (name) =>
+      createHostStorage({
+        ...facet(name),
+        directoryAt: world.directoryAt,
+        shareState: world.shareState,
+      }),
     hostNetworks: (name) => createHostNetworks(facet(name)),
     hostSecrets: (name) => createHostSecrets(facet(name)),
     close: async () => {

@@ -1,5 +1,6 @@
 /** Prepared places of a simulated host, and what may be asked of them. */
 import { Fault } from '../../../runtime/fault.ts';
+import type { ShareState } from '../../storage/simulated/world.ts';
 import type { Change } from '../contract.ts';
 import type { StoragePlace } from '../host-storage.ts';
 import type { Gate } from './gate.ts';
@@ -11,6 +12,7 @@ export interface StorageContext {
   readonly emit: (change: Change) => void;
   /** The folder at a path: of this host alone, or of all that mount it. */
   readonly directoryAt: (host: SimulatedHost, place: StoragePlace) => SimulatedDirectory;
+  readonly shareState: (share: string) => ShareState;
   /** Throws Fault unreachable once the session is closed. */
   readonly checkOpen: () => void;
 }
@@ -35,8 +37,24 @@ export interface OpenPlace extends SimulatedPlace {
   readonly host: SimulatedHost;
 }
 
-/** Throws Fault conflict when nobody prepared the place on this host. */
-export const openPlace = (host: SimulatedHost, place: StoragePlace): OpenPlace => {
+/** Why what is mounted cannot be used; undefined for a folder, and for a mount that works. */
+export const mountTrouble = (
+  { host, shareState }: Pick<StorageContext, 'host' | 'shareState'>,
+  place: StoragePlace,
+): 'MountFailed' | 'MountLost' | undefined => {
+  if (place.mount?.kind !== 'simulated') return undefined;
+  if (host.unmounted.has(place.path)) return 'MountLost';
+  return shareState(place.mount.share) === 'up' ? undefined : 'MountFailed';
+};
+
+/** Throws Fault conflict when nobody prepared the place on this host, unreachable when its mount is gone. */
+export const openPlace = (context: StorageContext, place: StoragePlace): OpenPlace => {
+  const { host } = context;
+  const trouble = mountTrouble(context, place);
+  if (trouble !== undefined) {
+    const message = `The storage pool ${place.poolName} is not mounted on ${host.name}.`;
+    throw new Fault('unreachable', message, { reason: trouble, where: host.name });
+  }
   const open = host.places.get(place.path);
   if (open?.poolUid !== place.poolUid) {
     const message = `The storage pool ${place.poolName} is not prepared on ${host.name}.`;

@@ -77,7 +77,7 @@ const createImport =
       host,
       begin,
       () => {
-        const open = openPlace(host, place);
+        const open = openPlace(context, place);
         return {
           open,
           volume: isComplete(open, subject) ? undefined : unfinished(open, subject, work.format),
@@ -124,15 +124,16 @@ const isSessionThere = ({ host, checkOpen }: StorageContext): boolean => {
 type Copy = Extract<StorageWork, { kind: 'copy' }>;
 
 const createCopy =
-  ({ gate, host }: StorageContext) =>
+  (context: StorageContext) =>
   async (place: StoragePlace, work: Copy, progress: Progress, signal: AbortSignal): Promise<void> => {
+    const { gate, host } = context;
     const subject = work.volume;
     const begin = { method: 'storage.copy', mutating: true, subject };
     const made = await gate.run(
       host,
       begin,
       () => {
-        const open = openPlace(host, place);
+        const open = openPlace(context, place);
         if (isComplete(open, subject)) {
           return undefined;
         }

@@ -11,12 +11,13 @@ import type {
   VolumeSeen,
   VolumeSight,
 } from '../host-storage.ts';
-import type { SimulatedHost, SimulatedVolume } from './state.ts';
+import type { SimulatedVolume } from './state.ts';
 import {
   availableBytes,
   checkName,
   checkRoom,
   completeVolume,
+  mountTrouble,
   type OpenPlace,
   openPlace,
   type StorageContext,
@@ -38,10 +39,15 @@ const seenOf = (place: StoragePlace, volume: SimulatedVolume): VolumeSeen => ({
   digest: volume.digest,
 });
 
-const seePlace = (host: SimulatedHost, place: StoragePlace): PlaceSeen => {
-  const open = host.places.get(place.path);
+const seePlace = (context: StorageContext, place: StoragePlace): PlaceSeen => {
+  const open = context.host.places.get(place.path);
   if (open === undefined || open.poolUid !== place.poolUid) {
     return { kind: 'absent' };
+  }
+  const trouble = mountTrouble(context, place);
+  if (trouble !== undefined) {
+    const message = `The storage pool ${place.poolName} is no longer mounted.`;
+    return { kind: 'broken', reason: trouble, message };
   }
   return {
     kind: 'ready',
@@ -51,12 +57,27 @@ const seePlace = (host: SimulatedHost, place: StoragePlace): PlaceSeen => {
   };
 };
 
-const preparePlace = ({ host, directoryAt }: StorageContext, place: StoragePlace): void => {
+/** What is served can be mounted, also again; a share that is not there cannot. */
+const mount = ({ host, shareState }: StorageContext, place: StoragePlace): void => {
+  if (place.mount === undefined) return;
+  if (place.mount.kind !== 'simulated') {
+    throw new Fault('unsupported', 'A simulated host mounts simulated shares alone.', { where: host.name });
+  }
+  if (shareState(place.mount.share) !== 'up') {
+    const message = `The share ${place.mount.share} cannot be mounted on ${host.name}.`;
+    throw new Fault('unreachable', message, { reason: 'MountFailed', where: host.name });
+  }
+  host.unmounted.delete(place.path);
+};
+
+const preparePlace = (context: StorageContext, place: StoragePlace): void => {
+  const { host, directoryAt } = context;
   const open = host.places.get(place.path);
   if (open !== undefined && open.poolUid !== place.poolUid) {
     const message = `Another storage pool uses the folder of ${place.poolName} on ${host.name}.`;
     throw new Fault('denied', message, { reason: 'NameTaken', where: host.name });
   }
+  mount(context, place);
   host.places.set(place.path, { poolUid: place.poolUid, directory: directoryAt(host, place) });
 };
 
@@ -142,10 +163,10 @@ const takeStep = (context: StorageContext, place: StoragePlace, step: StorageSte
       }
       return;
     case 'writeSharedMarker':
-      openPlace(context.host, place).directory.marker = place.poolUid;
+      openPlace(context, place).directory.marker = place.poolUid;
       return;
     default:
-      onVolume(place, openPlace(context.host, place), step);
+      onVolume(place, openPlace(context, place), step);
   }
 };
 
@@ -171,7 +192,13 @@ export const createHostStorage = (context: StorageContext): HostStorage => {
     { offset, length }: FileRange,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk, void, void> {
-    const volume = await ask('read', name, false, () => completeVolume(openPlace(host, place), name), signal);
+    const volume = await ask(
+      'read',
+      name,
+      false,
+      () => completeVolume(openPlace(context, place), name),
+      signal,
+    );
     for (const piece of pieces(volume, offset, length)) {
       checkOpen();
       yield piece;
@@ -180,14 +207,15 @@ export const createHostStorage = (context: StorageContext): HostStorage => {
 
   return {
     read,
-    seePlace: (place, signal) => ask('seePlace', place.poolUid, false, () => seePlace(host, place), signal),
+    seePlace: (place, signal) =>
+      ask('seePlace', place.poolUid, false, () => seePlace(context, place), signal),
     see: (place, name, signal) =>
       ask(
         'see',
         name,
         false,
         (): VolumeSight => {
-          const volume = openPlace(host, place).directory.volumes.get(name);
+          const volume = openPlace(context, place).directory.volumes.get(name);
           return volume === undefined
             ? { kind: 'absent' }
             : { kind: 'present', volume: seenOf(place, volume) };
@@ -200,7 +228,7 @@ export const createHostStorage = (context: StorageContext): HostStorage => {
         place.poolUid,
         false,
         () =>
-          [...openPlace(host, place).directory.volumes.values()]
+          [...openPlace(context, place).directory.volumes.values()]
             .filter(({ name }) => name.startsWith('ovcp-'))
             .map((volume) => seenOf(place, volume)),
         signal,

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../runtime/clock.ts';
 import { Fault } from '../../../runtime/fault.ts';
+import type { ShareState } from '../../storage/simulated/world.ts';
 import type { HostId } from '../contract.ts';
 import type { StoragePlace } from '../host-storage.ts';
 import { createEventBus, type EventBus } from './events.ts';
@@ -43,6 +44,8 @@ export interface SimulatedWorld {
     host: SimulatedHost,
     place: Pick<StoragePlace, 'path' | 'topology'>,
   ) => SimulatedDirectory;
+  /** How the storage servers serve a share that hosts mount. */
+  readonly shareState: (share: string) => ShareState;
   /** What must never be (I1, I2): empty in a sound world. */
   readonly violations: () => readonly Violation[];
   /** Open sessions, and with them iterations over changes. */
@@ -124,8 +127,10 @@ export const createWorld = (options: {
   readonly clock: Clock;
   readonly random: () => number;
   readonly hosts?: readonly SimulatedHostSettings[];
+  /** Of the simulated storage servers; without them every share is there. */
+  readonly shareState?: (share: string) => ShareState;
 }): SimulatedWorld => {
-  const { clock, random } = options;
+  const { clock, random, shareState = () => 'up' } = options;
   const hosts = new Map<HostId, SimulatedHost>();
   const fabric: Fabric = { targets: new Map() };
   const events = createEventBus(clock);
@@ -158,6 +163,7 @@ export const createWorld = (options: {
     hand: createHands(insides),
     host: createHostHands(insides),
     guests,
+    shareState,
     find: (name) => hosts.get(name),
     ensureHost,
     violations: () => violationsOf([...hosts.values()]),

@@ -1,0 +1,113 @@
+/** The storage as each host sees it, and the space of all of them. Pure. */
+import { bytesOf, formatQuantity } from '../../api/quantity.ts';
+import type { Reason } from '../../api/reasons.ts';
+import type { StoragePoolStatus } from '../../api/storage-pool.ts';
+import { knownReason } from '../standing.ts';
+import { fits, type StoragePoolWorld, type StorageSight, type StorageSite } from './world.ts';
+
+export type HostState = NonNullable<StoragePoolStatus['hosts']>[number];
+
+interface Word {
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+const unreadyWord = (
+  world: StoragePoolWorld,
+  site: StorageSite,
+  sight: StorageSight | undefined,
+): Word | undefined => {
+  if (!site.wanted) {
+    return {
+      reason: 'NotInPool',
+      message: 'Its HostPool is no longer one of this storage, and disks are still there.',
+    };
+  }
+  if (!fits(world, site)) {
+    return {
+      reason: 'Unsupported',
+      message: 'Simulated storage and simulated hosts are for each other alone.',
+    };
+  }
+  if (site.state.kind === 'unusable') return site.state;
+  const seen = sight?.hosts.get(site.name);
+  switch (seen?.kind) {
+    case undefined:
+    case 'absent':
+      return { reason: 'StorageNotReady', message: 'The storage is not prepared on the host yet.' };
+    case 'failed':
+      return seen;
+    case 'broken':
+      return { reason: knownReason(seen.reason, 'StorageNotReady'), message: seen.message };
+    case 'ready':
+      return seen.sharedMarker
+        ? undefined
+        : {
+            reason: 'MarkerMissing',
+            message: `The marker file is not in ${world.place.path}: the shared folder is not mounted there.`,
+          };
+    default:
+      return seen satisfies never;
+  }
+};
+
+/** Free space changes all the time: below one percent of the whole it stays as it was told. */
+const steady = (beforeText: string | undefined, bytes: number, capacityBytes: number): string => {
+  if (beforeText === undefined) return formatQuantity(bytes);
+  return Math.abs(bytesOf(beforeText) - bytes) * 100 < capacityBytes ? beforeText : formatQuantity(bytes);
+};
+
+export const hostState = (
+  world: StoragePoolWorld,
+  site: StorageSite,
+  sight: StorageSight | undefined,
+): HostState => {
+  const before = world.pool.status?.hosts?.find(({ name }) => name === site.name);
+  const word = unreadyWord(world, site, sight);
+  const seen = sight?.hosts.get(site.name);
+  const space =
+    seen?.kind === 'ready'
+      ? {
+          capacity: formatQuantity(seen.capacityBytes),
+          available: steady(before?.available, seen.availableBytes, seen.capacityBytes),
+        }
+      : {
+          ...(before?.capacity === undefined ? {} : { capacity: before.capacity }),
+          ...(before?.available === undefined ? {} : { available: before.available }),
+        };
+  return {
+    name: site.name,
+    ready: word === undefined,
+    ...space,
+    ...(word === undefined ? {} : { reason: word.reason, message: word.message.slice(0, 1024) }),
+  };
+};
+
+type Space = Pick<StoragePoolStatus, 'capacity' | 'used' | 'available'>;
+
+const withUsed = (capacity: string, available: string): Space => ({
+  capacity,
+  used: formatQuantity(Math.max(0, bytesOf(capacity) - bytesOf(available))),
+  available,
+});
+
+/** Shared: the same space, told by any host, or by the servers as long as no host does. HostLocal: over all hosts. */
+export const spaceOf = (
+  shared: boolean,
+  hosts: readonly HostState[],
+  sight: StorageSight | undefined,
+  before: StoragePoolStatus | undefined,
+): Space => {
+  const known = hosts.filter(({ capacity, available }) => capacity !== undefined && available !== undefined);
+  const [first] = known.filter(({ ready }) => ready);
+  const served = sight?.server.kind === 'seen' ? sight.server.seen.space : undefined;
+  if (shared && first === undefined && served !== undefined) {
+    const { capacityBytes, availableBytes } = served;
+    return withUsed(formatQuantity(capacityBytes), steady(before?.available, availableBytes, capacityBytes));
+  }
+  const counted = shared ? [first ?? known[0]].filter((it) => it !== undefined) : known;
+  if (counted.length === 0) return {};
+  const sum = (field: 'capacity' | 'available'): string =>
+    formatQuantity(counted.reduce((bytes, host) => bytes + bytesOf(host[field] ?? '0'), 0));
+  return withUsed(sum('capacity'), sum('available'));
+};
