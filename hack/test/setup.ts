@@ -1,8 +1,13 @@
 /** Brings what the suites on real servers need: Debian packages, the control plane's binaries, the guest image. */
 import { ensureControlPlaneBinaries } from '../lab/control-plane-binaries.ts';
 import { ensureGuestImage } from '../lab/guest-image.ts';
-import { ensureDebianPackages, guestImagePackages, kvmHostPackages } from '../lab/packages.ts';
+import {
+  ensureDebianPackages,
+  glusterPackages,
+  guestImagePackages,
+  kvmHostPackages,
+} from '../lab/packages.ts';
 
-await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages]);
+await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages, ...glusterPackages]);
 await ensureControlPlaneBinaries();
 await ensureGuestImage();
