@@ -10,6 +10,7 @@ import type { FleetDrivers } from './controllers/fleet.ts';
 import type { LookUp, StorageDrivers } from './controllers/storage-fleet.ts';
 import type { HypervisorDriver } from './drivers/hypervisor/contract.ts';
 import type { LibvirtSettings } from './drivers/hypervisor/libvirt/driver.ts';
+import type { ServerLinks } from './drivers/storage/server-link.ts';
 import type { StorageWorld } from './drivers/storage/simulated/world.ts';
 import { type AccessSource, loadAccess } from './kube/auth.ts';
 import { createOperator } from './operator.ts';
@@ -77,13 +78,19 @@ const createDrivers = (clock: Clock): Drivers => {
     );
     return servers;
   };
+  /** One for all pools and drivers: connections to a server are shared. */
+  let links: Promise<ServerLinks> | undefined;
+  const serverLinks = (): Promise<ServerLinks> => {
+    links ??= import('./drivers/storage/server-link.ts').then(({ createServerLinks }) => createServerLinks());
+    return links;
+  };
   const simulated = async () => {
-    const [{ createSimulatedDriver }, { createWorld }, { shareState }] = await Promise.all([
+    const [{ createSimulatedDriver }, { createWorld }, { shareState, fabric }] = await Promise.all([
       import('./drivers/hypervisor/simulated/driver.ts'),
       import('./drivers/hypervisor/simulated/world.ts'),
       storageWorld(),
     ]);
-    return createSimulatedDriver(createWorld({ clock, random: Math.random, shareState }));
+    return createSimulatedDriver(createWorld({ clock, random: Math.random, shareState, fabric }));
   };
   /** One for all pools: it outlives each of their sessions. */
   let world: ReturnType<typeof simulated> | undefined;
@@ -102,6 +109,10 @@ const createDrivers = (clock: Clock): Drivers => {
       },
     },
     storageDrivers: {
+      iscsi: async () => {
+        const { createIscsiDriver } = await import('./drivers/storage/iscsi/driver.ts');
+        return createIscsiDriver(await serverLinks());
+      },
       simulated: async () => {
         const { createSimulatedStorage } = await import('./drivers/storage/simulated/driver.ts');
         return createSimulatedStorage(await storageWorld());

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from '../../hack/lab/control-plane.ts';
 import { type FileServer, startFileServer } from '../../hack/lab/http-server.ts';
 import { createWorld, type SimulatedWorld } from '../../src/drivers/hypervisor/simulated/world.ts';
+import { createStorageWorld, type StorageWorld } from '../../src/drivers/storage/simulated/world.ts';
 import { sampleQcow2 } from '../../src/media/qcow2-sample.ts';
 import { type Api, clock, connect } from './api.ts';
 import { type Checker, createChecker } from './checker.ts';
@@ -18,6 +19,7 @@ export interface Lab {
   readonly plane: ControlPlane;
   readonly api: Api;
   readonly world: SimulatedWorld;
+  readonly storage: StorageWorld;
   readonly checker: Checker;
   readonly files: FileServer;
   /** A sound empty qcow2 image of 256 MiB, served by `files`. */
@@ -48,7 +50,9 @@ export const startLab = async (options: { readonly clusterId?: string } = {}): P
   await prepare(plane);
   const api = await connect(plane.kubeconfig);
   await api.apply(namespace('ovcp-system'));
-  const world = createWorld({ clock, random: Math.random });
+  const storage = createStorageWorld({ clock });
+  const { shareState, fabric } = storage;
+  const world = createWorld({ clock, random: Math.random, shareState, fabric });
   const checker = createChecker(world, api, clusterId);
   const bytes = sampleQcow2({});
   files.setRoute('/tiny.qcow2', { kind: 'file', content: { bytes } });
@@ -57,6 +61,7 @@ export const startLab = async (options: { readonly clusterId?: string } = {}): P
     plane,
     api,
     world,
+    storage,
     checker,
     files,
     image: {
@@ -64,7 +69,13 @@ export const startLab = async (options: { readonly clusterId?: string } = {}): P
       checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
     },
     start: async (given = {}) => {
-      const operator = await startOperator({ kubeconfig: plane.kubeconfig, world, clusterId, ...given });
+      const operator = await startOperator({
+        kubeconfig: plane.kubeconfig,
+        world,
+        storage,
+        clusterId,
+        ...given,
+      });
       running.add(operator);
       return operator;
     },

@@ -72,7 +72,8 @@ const planDeletion = (world: StoragePoolWorld, sight: StorageSight): Next => {
   const there = sites.filter((site) => (kindAt(sight, site) ?? 'absent') !== 'absent');
   const forgettable = there.filter((site) => kindAt(sight, site) !== 'failed').map(({ name }) => name);
   if (forgettable.length > 0) return step({ kind: 'forget', hosts: forgettable });
-  const unseen = !servesDisks(world.pool.spec) && sites.some(({ state }) => state.kind === 'unusable' && !state.gone);
+  const unseen =
+    !servesDisks(world.pool.spec) && sites.some(({ state }) => state.kind === 'unusable' && !state.gone);
   return there.length > 0 || unseen ? { kind: 'wait' } : serverRemoval(world, sight);
 };
 

@@ -34,6 +34,7 @@ export const requestOf = (world: VmWorld): Resolved<PlacementRequest> => {
     memoryMiB: world.resources.value.memoryMiB,
     capabilities: capabilitiesOf(world),
     storagePools: unique(world.disks.map(({ storagePool }) => storagePool)),
+    attachmentKinds: world.disks.some(({ served }) => served === true) ? ['network'] : [],
     networks: unique(world.nics.map(({ network }) => network)),
     boundTo: world.disks.flatMap(({ name, boundTo }) =>
       boundTo === undefined ? [] : [{ host: boundTo, disk: name }],

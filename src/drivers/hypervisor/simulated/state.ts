@@ -1,4 +1,5 @@
 /** What the simulated world consists of. Mutable on purpose: it stands for hosts, not for what we know of them. */
+import type { Fabric } from '../../storage/simulated/fabric.ts';
 import type { Capability, HostId, OffCause, PowerSeen, VmRecord, VmSummary } from '../contract.ts';
 import type { NetworkShape } from '../host-networks.ts';
 import type { AttachmentKind, VmShape } from '../shape.ts';
@@ -76,20 +77,6 @@ export interface SimulatedNetwork {
   shape: NetworkShape;
   active: boolean;
   autostart: boolean;
-}
-
-/** A disk of a storage server as the hosts' emulators find it. */
-export interface FabricTarget {
-  readonly lun: number;
-  sizeBytes: number;
-  /** Initiators that may log in. */
-  readonly admitted: Set<string>;
-}
-
-/** The network between hosts and storage servers of one world; targets are put there by the servers. */
-export interface Fabric {
-  /** By target IQN. */
-  readonly targets: Map<string, FabricTarget>;
 }
 
 export interface SimulatedHost {

@@ -5,16 +5,18 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../runtime/clock.ts';
 import { Fault } from '../../../runtime/fault.ts';
+import { createFabric, type Fabric } from '../../storage/simulated/fabric.ts';
 import type { ShareState } from '../../storage/simulated/world.ts';
 import type { HostId } from '../contract.ts';
 import type { StoragePlace } from '../host-storage.ts';
 import { createEventBus, type EventBus } from './events.ts';
+import { createFabricUser } from './fabric-user.ts';
 import { createGate, type Gate } from './gate.ts';
 import { type GuestBehaviour, politeGuest } from './guest.ts';
 import { createHands, type Hands } from './hands.ts';
 import { createHostHands, type HostHands } from './host-hands.ts';
 import { type Violation, violationsOf } from './invariants.ts';
-import type { Fabric, SimulatedDirectory, SimulatedHost, SimulatedHostSettings } from './state.ts';
+import type { SimulatedDirectory, SimulatedHost, SimulatedHostSettings } from './state.ts';
 
 export interface SimulatedWorld {
   readonly clock: Clock;
@@ -129,10 +131,12 @@ export const createWorld = (options: {
   readonly hosts?: readonly SimulatedHostSettings[];
   /** Of the simulated storage servers; without them every share is there. */
   readonly shareState?: (share: string) => ShareState;
+  /** That of the simulated storage servers; one of its own when absent. */
+  readonly fabric?: Fabric;
 }): SimulatedWorld => {
   const { clock, random, shareState = () => 'up' } = options;
   const hosts = new Map<HostId, SimulatedHost>();
-  const fabric: Fabric = { targets: new Map() };
+  const fabric = options.fabric ?? createFabric();
   const events = createEventBus(clock);
   const directoryAt = createDirectories();
   const guests = createGuests();
@@ -154,6 +158,7 @@ export const createWorld = (options: {
     ensureHost(settings);
   }
 
+  fabric.users.add(createFabricUser(() => [...hosts.values()], events));
   const insides = { clock, events, get, hosts: () => [...hosts.values()], directoryAt };
   return {
     ...insides,
