@@ -15,26 +15,32 @@ const backing = immutable(
     z.discriminatedUnion('type', [
       z.object({
         type: z.literal('LVMThin').describe('LVMThin, LVM or Files.'),
-        lvmThin: z.object({
-          volumeGroup: lvmName('a volume group').describe('Volume group that exists on the server.'),
-          thinPool: lvmName('a thin pool').describe('Thin pool in it; clones are thin snapshots.'),
-        }),
+        lvmThin: z
+          .object({
+            volumeGroup: lvmName('a volume group').describe('Volume group that exists on the server.'),
+            thinPool: lvmName('a thin pool').describe('Thin pool in it; clones are thin snapshots.'),
+          })
+          .describe('Thin logical volumes.'),
         lvm: absent(),
         files: absent(),
       }),
       z.object({
         type: z.literal('LVM'),
-        lvm: z.object({
-          volumeGroup: lvmName('a volume group').describe('Volume group that exists on the server.'),
-        }),
+        lvm: z
+          .object({
+            volumeGroup: lvmName('a volume group').describe('Volume group that exists on the server.'),
+          })
+          .describe('Logical volumes that take their whole size at once.'),
         lvmThin: absent(),
         files: absent(),
       }),
       z.object({
         type: z.literal('Files'),
-        files: z.object({
-          path: absolutePath('path of the files', '/srv/ovcp/san').describe('Folder on the server.'),
-        }),
+        files: z
+          .object({
+            path: absolutePath('path of the files', '/srv/ovcp/san').describe('Folder on the server.'),
+          })
+          .describe('Sparse files.'),
         lvmThin: absent(),
         lvm: absent(),
       }),
