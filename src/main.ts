@@ -78,12 +78,6 @@ const createDrivers = (clock: Clock): Drivers => {
     );
     return servers;
   };
-  /** One for all pools and drivers: connections to a server are shared. */
-  let links: Promise<ServerLinks> | undefined;
-  const serverLinks = (): Promise<ServerLinks> => {
-    links ??= import('./drivers/storage/server-link.ts').then(({ createServerLinks }) => createServerLinks());
-    return links;
-  };
   const simulated = async () => {
     const [{ createSimulatedDriver }, { createWorld }, { shareState, fabric }] = await Promise.all([
       import('./drivers/hypervisor/simulated/driver.ts'),
@@ -91,6 +85,12 @@ const createDrivers = (clock: Clock): Drivers => {
       storageWorld(),
     ]);
     return createSimulatedDriver(createWorld({ clock, random: Math.random, shareState, fabric }));
+  };
+  /** One for all storage drivers: steps are serialized per machine, whatever is on it. */
+  let links: Promise<ServerLinks> | undefined;
+  const serverLinks = (): Promise<ServerLinks> => {
+    links ??= import('./drivers/storage/server-link.ts').then(({ createServerLinks }) => createServerLinks());
+    return links;
   };
   /** One for all pools: it outlives each of their sessions. */
   let world: ReturnType<typeof simulated> | undefined;
@@ -109,9 +109,19 @@ const createDrivers = (clock: Clock): Drivers => {
       },
     },
     storageDrivers: {
+      gluster: async () => {
+        const [{ createGlusterDriver }, shared] = await Promise.all([
+          import('./drivers/storage/gluster/driver.ts'),
+          serverLinks(),
+        ]);
+        return createGlusterDriver(shared);
+      },
       iscsi: async () => {
-        const { createIscsiDriver } = await import('./drivers/storage/iscsi/driver.ts');
-        return createIscsiDriver(await serverLinks());
+        const [{ createIscsiDriver }, shared] = await Promise.all([
+          import('./drivers/storage/iscsi/driver.ts'),
+          serverLinks(),
+        ]);
+        return createIscsiDriver(shared);
       },
       simulated: async () => {
         const { createSimulatedStorage } = await import('./drivers/storage/simulated/driver.ts');

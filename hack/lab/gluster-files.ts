@@ -34,8 +34,12 @@ export type GlusterFiles = {
   ssh: { hostKey: string; authorizedKeys: string };
 };
 
-/** The whole of what an account needs; docs/storage-servers.md shows the same line. */
-export const sudoersLine = `${sudoUser} ALL=(root) NOPASSWD: /usr/sbin/gluster --mode=script --xml *`;
+/** The whole of what an account needs; docs/storage-servers.md shows the same. */
+export const sudoersLines: readonly string[] = [
+  `${sudoUser} ALL=(root) NOPASSWD: /usr/sbin/gluster --mode\\=script --xml *`,
+  `${sudoUser} ALL=(root) NOPASSWD: /usr/bin/ls -A -- *`,
+  `${sudoUser} ALL=(root) NOPASSWD: /usr/bin/stat -c %m -- *`,
+];
 
 const sshdConfig = (address: string): string =>
   [
@@ -56,7 +60,7 @@ const sshdConfig = (address: string): string =>
 const sudoers = [
   'Defaults env_reset',
   'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"',
-  sudoersLine,
+  ...sudoersLines,
   '',
 ].join('\n');
 

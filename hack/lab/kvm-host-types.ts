@@ -1,5 +1,6 @@
 import type { HostCredentials } from './kvm-host-credentials.ts';
 import type { DaemonLayout } from './kvm-host-daemons.ts';
+import type { LabNetwork } from './lab-network.ts';
 import type { RunOptions, RunResult } from './process.ts';
 
 export type KvmHostOptions = {
@@ -14,6 +15,8 @@ export type KvmHostsOptions = {
   /** Folder for all state of all hosts; made when missing. Keep it short: sockets below it have 107 characters. */
   dir: string;
   hosts: readonly KvmHostOptions[];
+  /** A lab's network to join; without one the hosts make their own, and take it away with the last of them. */
+  network?: LabNetwork;
   /** Leave the hosts running when this process ends. */
   detached?: boolean;
 };

@@ -225,8 +225,11 @@ export const startKvmHosts = async (options: KvmHostsOptions, signal?: AbortSign
     mkdirSync(folder, { recursive: true });
   const [credentials, network] = await Promise.all([
     createLabCredentials(join(options.dir, 'pki')),
-    createLabNetwork(),
+    options.network ?? createLabNetwork(),
   ]);
+  const leaveNetwork = async (): Promise<void> => {
+    if (options.network === undefined) await network.remove();
+  };
   const lab: Lab = { options, network, credentials, sharedDir };
   const results = await Promise.allSettled(
     options.hosts.map((host, index) => startHost(lab, host, index, signal)),
@@ -235,7 +238,7 @@ export const startKvmHosts = async (options: KvmHostsOptions, signal?: AbortSign
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
     await Promise.all(hosts.map((host) => host.stop()));
-    await network.remove();
+    await leaveNetwork();
     throw failed.reason;
   }
   const remaining = new Set(hosts.map((host) => host.name));
@@ -244,7 +247,7 @@ export const startKvmHosts = async (options: KvmHostsOptions, signal?: AbortSign
     stop: async () => {
       await host.stop();
       remaining.delete(host.name);
-      if (remaining.size === 0) await network.remove();
+      if (remaining.size === 0) await leaveNetwork();
     },
   }));
 };

@@ -60,25 +60,21 @@ const server = z.object({
 /** Options a volume may be given beyond the group `virt`; none of them can lose data or let anybody in. */
 export const glusterOptions = [
   'client.event-threads',
-  'cluster.background-self-heal-count',
-  'cluster.data-self-heal-algorithm',
-  'cluster.heal-timeout',
   'cluster.min-free-disk',
-  'cluster.rebal-throttle',
   'cluster.self-heal-window-size',
   'cluster.shd-max-threads',
   'cluster.shd-wait-qlength',
-  'diagnostics.brick-log-level',
-  'diagnostics.client-log-level',
-  'network.frame-timeout',
+  'features.shard-block-size',
   'network.ping-timeout',
-  'performance.client-io-threads',
+  'performance.cache-size',
   'performance.io-thread-count',
+  'performance.stat-prefetch',
   'performance.write-behind-window-size',
   'server.event-threads',
+  'server.tcp-user-timeout',
+  'storage.health-check-interval',
   'storage.owner-gid',
   'storage.owner-uid',
-  'storage.reserve',
 ] as const;
 
 const allowed: ReadonlySet<string> = new Set(glusterOptions);

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Host } from '../api/host.ts';
 import type { HostPool } from '../api/host-pool.ts';
 import type { StoragePool, StoragePoolSpec } from '../api/storage-pool.ts';
+import { glusterOptions } from '../api/storage-pool-gluster.ts';
+import { ALLOWED_OPTIONS } from '../drivers/storage/gluster/options.ts';
 import {
   clientNames,
   endpointOf,
@@ -104,6 +106,10 @@ describe('setup of a storage server', () => {
       ssh: { host: '192.0.2.21', port: 22, user: 'root', credentials },
     });
   });
+});
+
+it('the API admits the options that the Gluster driver sets, and no others', () => {
+  expect([...ALLOWED_OPTIONS].toSorted()).toEqual(glusterOptions.toSorted());
 });
 
 describe('hosts that may mount', () => {

@@ -66,6 +66,12 @@ const advice = {
   StoragePoolNearlyFull: 'Add to the storage, or delete what nobody needs, before it is full.',
   ServerUnreachable:
     'Check power, network and SSH of the server that the message names. Machines go on as long as enough other servers are up.',
+  ServerDown:
+    'Start the server that the message names, and glusterd on it; `gluster peer status` shows who is missing.',
+  BrickDown:
+    'Look at the server of the brick that `status.components` names: its disk, its mount, `/var/log/glusterfs/bricks`. `gluster volume start VOLUME force` starts a brick that ended by itself.',
+  HealUnknown: '`gluster volume heal VOLUME info summary` on a server says more.',
+  VolumeStopped: 'Somebody stopped it: `gluster volume start VOLUME`. A managed volume is started by itself.',
   StorageDegraded:
     '`kubectl describe osp NAME`: `status.components` names the part that is down. Bring it back; healing starts by itself.',
   QuorumLost: '`kubectl describe osp NAME` lists the parts that are down. Bring them back.',
@@ -135,6 +141,13 @@ const advice = {
   MarkerMissing:
     'Mount the share on the host that the message names. If the share was replaced on purpose, make a new StoragePool.',
   VolumeNotFound: 'Correct the name, or use `management: Manage` to have the volume made.',
+  LayoutUnsuitable: 'Read the message. The layout of a volume that holds data stays as it is.',
+  OptionRefused: 'Take the option out of `spec.gluster.options`, or correct its value.',
+  PeerInOtherCluster:
+    'Take the server out of the other cluster by `gluster peer detach`, or use another one.',
+  SoftwareMissing:
+    'Install it; [storage-servers.md](storage-servers.md) lists what each kind of server needs.',
+  BrickUnsuitable: 'Read the message; make the folder on a file system of its own, or set `force`.',
   BrickInUse:
     'Use another folder. If its content is not needed, delete the folder with all that is in it on the server, `.glusterfs` too, and make it anew.',
   SudoRefused: 'Install the sudo rules of [storage-servers.md](storage-servers.md) on the server.',
@@ -146,6 +159,8 @@ const advice = {
   IdentityConflict:
     'After a restore from a backup: the machine on the host belongs to the old object. It is left alone; undefine it by hand if nobody needs it, and the new one is made.',
   SplitBrain: 'Find out which one is right, and `virsh destroy` and `virsh undefine` the other by hand.',
+  VolumeLost:
+    'If its data is gone for good, delete the disks and the StoragePool. Bricks are left as they are: what is on them can be read there.',
   FilesInSplitBrain:
     'Stop the machines that use the files. On a server: `gluster volume heal VOLUME info split-brain` lists them, and `gluster volume heal VOLUME split-brain source-brick HOST:BRICK FILE` chooses a copy.',
   DuplicateHost: 'Take one of the two entries out. Two pools may not share a host.',

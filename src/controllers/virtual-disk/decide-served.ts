@@ -1,7 +1,7 @@
 /**
  * The next step for a disk of a storage server. The server lets in the host of the claim and nobody else: a host is
  * let in after the claim names it, and let out by the hosts' word before the claim passes on
- * (docs/adr/0011-claims-and-servers.md). Pure.
+ * (docs/adr/0012-claims-and-servers.md). Pure.
  */
 import { bytesOf } from '../../api/quantity.ts';
 import type { ServedSight } from '../../drivers/storage/contract.ts';

@@ -36,7 +36,7 @@ const look = async (
 
 /**
  * The file of an image as the raw content of a disk, through the operator: neither the host nor the server has to
- * know of the other (docs/adr/0012-images-stream-through-the-operator.md).
+ * know of the other (docs/adr/0013-images-stream-through-the-operator.md).
  */
 async function* contentOf(
   { context }: GatherDeps,

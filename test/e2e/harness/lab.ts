@@ -5,6 +5,7 @@ import { type ControlPlane, startControlPlane } from '../../../hack/lab/control-
 import { ensureGuestImage, type GuestImage } from '../../../hack/lab/guest-image.ts';
 import { type FileServer, startFileServer } from '../../../hack/lab/http-server.ts';
 import { type KvmHost, startKvmHosts } from '../../../hack/lab/kvm-host.ts';
+import type { LabNetwork } from '../../../hack/lab/lab-network.ts';
 import { operatorNamespace } from '../../../hack/lab/manifests.ts';
 import {
   installOperator,
@@ -98,10 +99,14 @@ const describeThing = (thing: Thing | undefined): string =>
     ? 'there is no such object'
     : JSON.stringify({ spec: thing.spec, status: thing.status });
 
-const startHosts = async (dir: string): Promise<readonly [KvmHost, KvmHost, KvmHost]> => {
+const startHosts = async (
+  dir: string,
+  network: LabNetwork | undefined,
+): Promise<readonly [KvmHost, KvmHost, KvmHost]> => {
   const hosts = await startKvmHosts({
     dir,
     hosts: [{ name: 'node1' }, { name: 'node2' }, { name: 'split', daemons: 'split' }],
+    ...(network === undefined ? {} : { network }),
   });
   const [node1, node2, split] = hosts;
   if (node1 === undefined || node2 === undefined || split === undefined)
@@ -202,21 +207,21 @@ const createPlaced =
     return placed;
   };
 
-const startParts = async (dir: string) => {
+const startParts = async (dir: string, network: LabNetwork | undefined) => {
   const image = await ensureGuestImage();
   const [plane, [node1, node2, split], files] = await Promise.all([
     startControlPlane({ dir: join(dir, 'cp'), auditLog: true }),
-    startHosts(join(dir, 'kvm')),
+    startHosts(join(dir, 'kvm'), network),
     startFileServer({ routes: { '/guest.qcow2': { kind: 'file', content: { path: image.qcow2Path } } } }),
   ]);
   return { image, plane, node1, node2, split, files };
 };
 
-/** Starts everything but the operator. */
-export const startLab = async (): Promise<Lab> => {
+/** Starts everything but the operator. `network`: one to join, of a lab with storage servers, say. */
+export const startLab = async (network?: LabNetwork): Promise<Lab> => {
   // Sockets have 107 characters: a short folder.
   const dir = await mkdtemp('/tmp/ovcp-e2e-');
-  const parts = await startParts(dir);
+  const parts = await startParts(dir, network);
   const { plane, files, node1, node2, split } = parts;
   const hosts = [node1, node2, split];
   const operator = createOperatorProcess(dir, await installWithRights(plane));

@@ -1,4 +1,4 @@
-/** A StoragePool's folder on one host as a libvirt `dir` pool whose uuid is derived and therefore our mark. */
+/** A StoragePool's folder on one host as a libvirt pool (`dir`, or `netfs` for a mount) whose derived uuid is our mark. */
 import { createHash } from 'node:crypto';
 import { uuidV5 } from '../../../api/identity.ts';
 import { Fault } from '../../../runtime/fault.ts';
@@ -6,7 +6,15 @@ import { errorCodes, LibvirtError } from '../../../wire/libvirt/errors.ts';
 import type { StoragePool } from '../../../wire/libvirt/protocol.gen.ts';
 import type { PlaceSeen, StoragePlace } from '../host-storage.ts';
 import type { Remote } from './remote.ts';
-import { parsePool, poolXml, volumeXml } from './storage-xml.ts';
+import {
+  isOtherVolume,
+  isOutdated,
+  mountPool,
+  networkSourceOf,
+  removeFolder,
+  unmountPool,
+} from './storage-mount.ts';
+import { type PoolParsed, parsePool, poolXml, volumeXml } from './storage-xml.ts';
 import { saidNo } from './to-fault.ts';
 
 const PLACE_NAMESPACE = '9d3b1f0a-37a1-5f6c-8b0e-6d1f8b0a7c42';
@@ -72,6 +80,32 @@ export const hasVolume = async (
   }
 };
 
+/** VIR_STORAGE_XML_INACTIVE: the definition, not what it was started with. */
+const DEFINITION = 1;
+
+const definitionOf = async (remote: Remote, pool: StoragePool, signal: AbortSignal): Promise<PoolParsed> =>
+  parsePool((await remote.call('STORAGE_POOL_GET_XML_DESC', { pool, flags: DEFINITION }, signal)).xml);
+
+/** A definition that does not lead to what the place is. */
+const misledBy = (place: StoragePlace, { path, ...parsed }: PoolParsed): PlaceSeen | undefined => {
+  if (path !== place.path) {
+    const message = `The pool ${place.poolName} is at ${path ?? 'no folder'} on the host, not at ${place.path}.`;
+    return { kind: 'broken', reason: 'StorageNotReady', message };
+  }
+  if (place.mount === undefined || !isOtherVolume({ ...parsed, path }, place.mount)) return undefined;
+  const message = `The pool ${place.poolName} mounts ${parsed.source?.dir ?? 'nothing'} on the host.`;
+  return { kind: 'broken', reason: 'StorageNotReady', message };
+};
+
+const goneAway = (place: StoragePlace): PlaceSeen =>
+  place.mount === undefined
+    ? { kind: 'broken', reason: 'PathNotFound', message: pathMissing(place, undefined).message }
+    : {
+        kind: 'broken',
+        reason: 'MountLost',
+        message: `What was mounted for the pool ${place.poolName} does not answer any more.`,
+      };
+
 export const seePlace = async (
   remote: Remote,
   place: StoragePlace,
@@ -79,25 +113,22 @@ export const seePlace = async (
 ): Promise<PlaceSeen> => {
   const pool = await find(remote, place, signal);
   if (pool === undefined) return { kind: 'absent' };
-  const { xml } = await remote.call('STORAGE_POOL_GET_XML_DESC', { pool, flags: 0 }, signal);
-  const { path } = parsePool(xml);
-  if (path !== place.path) {
-    const message = `The pool ${place.poolName} is at ${path ?? 'no folder'} on the host, not at ${place.path}.`;
-    return { kind: 'broken', reason: 'StorageNotReady', message };
-  }
+  const definition = await definitionOf(remote, pool, signal);
+  const misled = misledBy(place, definition);
+  if (misled !== undefined) return misled;
   if (!(await isActive(remote, pool, signal))) return { kind: 'absent' };
   await refresh(remote, pool, signal);
   // A folder that is gone ends the pool.
-  if (!(await isActive(remote, pool, signal))) {
-    return { kind: 'broken', reason: 'PathNotFound', message: pathMissing(place, undefined).message };
-  }
+  if (!(await isActive(remote, pool, signal))) return goneAway(place);
   const info = await remote.call('STORAGE_POOL_GET_INFO', { pool }, signal);
+  const outdated = place.mount !== undefined && isOutdated(definition, place.mount);
   return {
     kind: 'ready',
     capacityBytes: Number(info.capacity),
     availableBytes: Number(info.available),
     sharedMarker:
       place.topology === 'HostLocal' || (await hasVolume(remote, pool, sharedMarker(place), signal)),
+    ...(outdated ? { outdated } : {}),
   };
 };
 
@@ -133,28 +164,59 @@ const activate = async (
   await remote.call('STORAGE_POOL_CREATE', { pool, flags: 0 }, signal);
 };
 
+/** Defines the pool, or defines it anew where it mounts from other servers than it should. */
+const define = async (
+  remote: Remote,
+  place: StoragePlace,
+  found: StoragePool | undefined,
+  signal: AbortSignal,
+): Promise<StoragePool> => {
+  const { mount } = place;
+  if (found === undefined) await checkPathFree(remote, place, signal);
+  else if (mount === undefined || !isOutdated(await definitionOf(remote, found, signal), mount)) return found;
+  const { name, uuid } = poolOf(place);
+  const xml = poolXml(place, name, uuid, mount && networkSourceOf(mount));
+  return (await remote.call('STORAGE_POOL_DEFINE_XML', { xml, flags: 0 }, signal)).pool;
+};
+
+/** Down and up again; libvirt may believe that it is mounted when it is not. */
+const remount = async (
+  remote: Remote,
+  place: StoragePlace,
+  pool: StoragePool,
+  signal: AbortSignal,
+): Promise<void> => {
+  if (place.mount === undefined) return;
+  if (await isActive(remote, pool, signal)) await unmountPool(remote, place, pool, signal);
+  await mountPool(remote, place, place.mount, pool, signal);
+};
+
+/** What is mounted and has the marker is left alone: machines may use it. */
+const ensureMounted = async (
+  remote: Remote,
+  place: StoragePlace,
+  pool: StoragePool,
+  signal: AbortSignal,
+): Promise<void> => {
+  if (await isActive(remote, pool, signal)) await refresh(remote, pool, signal);
+  const sound =
+    (await isActive(remote, pool, signal)) && (await hasVolume(remote, pool, sharedMarker(place), signal));
+  if (!sound) await remount(remote, place, pool, signal);
+};
+
 export const preparePlace = async (
   remote: Remote,
   place: StoragePlace,
   signal: AbortSignal,
 ): Promise<void> => {
-  let pool = await find(remote, place, signal);
-  if (pool === undefined) {
-    await checkPathFree(remote, place, signal);
-    const { name, uuid } = poolOf(place);
-    const made = await remote.call(
-      'STORAGE_POOL_DEFINE_XML',
-      { xml: poolXml(place, name, uuid), flags: 0 },
-      signal,
-    );
-    pool = made.pool;
-  }
-  if (!(await isActive(remote, pool, signal))) await activate(remote, place, pool, signal);
+  const pool = await define(remote, place, await find(remote, place, signal), signal);
+  if (place.mount !== undefined) await ensureMounted(remote, place, pool, signal);
+  else if (!(await isActive(remote, pool, signal))) await activate(remote, place, pool, signal);
   const { autostart } = await remote.call('STORAGE_POOL_GET_AUTOSTART', { pool }, signal);
   if (autostart !== 1) await remote.call('STORAGE_POOL_SET_AUTOSTART', { pool, autostart: 1 }, signal);
 };
 
-/** The folder and all files in it stay. */
+/** What was mounted is unmounted; the folder of the administrator and all files in it stay. */
 export const forgetPlace = async (
   remote: Remote,
   place: StoragePlace,
@@ -162,10 +224,17 @@ export const forgetPlace = async (
 ): Promise<void> => {
   const pool = await find(remote, place, signal);
   if (pool === undefined) return;
-  if (await isActive(remote, pool, signal)) await remote.call('STORAGE_POOL_DESTROY', { pool }, signal);
+  const active = await isActive(remote, pool, signal);
+  if (place.mount === undefined) {
+    if (active) await remote.call('STORAGE_POOL_DESTROY', { pool }, signal);
+  } else {
+    if (active) await unmountPool(remote, place, pool, signal);
+    await removeFolder(remote, pool, signal);
+  }
   await remote.call('STORAGE_POOL_UNDEFINE', { pool }, signal);
 };
 
+/** Written once in the life of a pool, and nobody uses it before: so that it surely lands in what is mounted. */
 export const writeSharedMarker = async (
   remote: Remote,
   place: StoragePlace,
@@ -174,7 +243,36 @@ export const writeSharedMarker = async (
   const pool = poolOf(place);
   const name = sharedMarker(place);
   if (await hasVolume(remote, pool, name, signal)) return;
+  await remount(remote, place, pool, signal);
   await putMarker(remote, pool, name, signal);
+};
+
+/** Throws Fault `unreachable` (`MountLost`) unless the marker file can be opened: libvirt's memory is no proof. */
+export const checkMounted = async (
+  remote: Remote,
+  place: StoragePlace,
+  signal: AbortSignal,
+): Promise<void> => {
+  if (place.mount === undefined) return;
+  const pool = poolOf(place);
+  const name = sharedMarker(place);
+  const vol = { pool: pool.name, name, key: `${place.path}/${name}` };
+  const isThere = async (): Promise<boolean> => {
+    try {
+      await remote.call('STORAGE_VOL_GET_INFO', { vol }, signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof LibvirtError)) throw error;
+      return false;
+    }
+  };
+  if (await isThere()) return;
+  // Another host may have written it since this one read the folder.
+  await refresh(remote, pool, signal);
+  if (await isThere()) return;
+  throw new Fault('unreachable', `The pool ${place.poolName} is not mounted on the host.`, {
+    reason: 'MountLost',
+  });
 };
 
 /** A file that says what it says by being there. */

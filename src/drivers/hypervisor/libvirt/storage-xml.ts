@@ -1,16 +1,64 @@
 /** Storage pools and volumes as XML (formatstorage). */
-import type { StoragePlace, VolumeSeen } from '../host-storage.ts';
-import { at, attribute, el, type Piece, parseXml, textAt, toXml, wholeNumber } from './xml.ts';
 
-/** A `dir` pool. Mode 0711: QEMU's user may pass through to files it was given, nobody else may list them. */
-export const poolXml = (place: Pick<StoragePlace, 'path'>, poolName: string, uuid: string): string =>
+import type { Element } from '@xmldom/xmldom';
+import type { StoragePlace, VolumeSeen } from '../host-storage.ts';
+import {
+  at,
+  attribute,
+  childrenOf,
+  el,
+  elNs,
+  type Piece,
+  parseXml,
+  textAt,
+  toXml,
+  wholeNumber,
+} from './xml.ts';
+
+/** What a host mounts, as libvirt's `netfs` pool describes it. */
+export interface NetworkSource {
+  readonly host: string;
+  readonly dir: string;
+  readonly format: 'glusterfs' | 'nfs';
+  /** Options of mount(8) beyond libvirt's own. */
+  readonly options: readonly string[];
+}
+
+/** formatstorage, "Storage Pool Namespaces": options for mount, since libvirt 5.1. */
+const FS_NAMESPACE = 'http://libvirt.org/schemas/storagepool/fs/1.0';
+
+const sourceOf = ({ host, dir, format }: NetworkSource): Piece =>
+  el('source', {}, el('host', { name: host }), el('dir', { path: dir }), el('format', { type: format }));
+
+const optionsOf = ({ options }: NetworkSource): Piece | undefined =>
+  options.length === 0
+    ? undefined
+    : elNs(
+        FS_NAMESPACE,
+        'fs:mount_opts',
+        {},
+        ...options.map((name) => elNs(FS_NAMESPACE, 'fs:option', { name })),
+      );
+
+/**
+ * A `dir` pool, or a `netfs` one with a source. Mode 0711: QEMU's user may pass through to files it was given, nobody
+ * else may list them.
+ */
+export const poolXml = (
+  place: Pick<StoragePlace, 'path'>,
+  poolName: string,
+  uuid: string,
+  source?: NetworkSource,
+): string =>
   toXml(
     el(
       'pool',
-      { type: 'dir' },
+      { type: source === undefined ? 'dir' : 'netfs' },
       el('name', {}, poolName),
       el('uuid', {}, uuid),
+      source && sourceOf(source),
       el('target', {}, el('path', {}, place.path), el('permissions', {}, el('mode', {}, '0711'))),
+      source && optionsOf(source),
     ),
   );
 
@@ -19,7 +67,17 @@ export interface PoolParsed {
   readonly name: string;
   readonly uuid: string;
   readonly path: string | undefined;
+  /** Undefined for pools that mount nothing. */
+  readonly source: Omit<NetworkSource, 'format'> | undefined;
 }
+
+const parseSource = (root: Element): PoolParsed['source'] => {
+  const host = attribute(at(root, 'source', 'host'), 'name');
+  const dir = attribute(at(root, 'source', 'dir'), 'path');
+  if (host === undefined || dir === undefined) return undefined;
+  const options = childrenOf(at(root, 'mount_opts'), 'option');
+  return { host, dir, options: options.flatMap((option) => attribute(option, 'name') ?? []) };
+};
 
 /** Throws Fault `bug` (`MalformedAnswer`) when the text is no description of a pool. */
 export const parsePool = (text: string): PoolParsed => {
@@ -29,6 +87,7 @@ export const parsePool = (text: string): PoolParsed => {
     name: textAt(root, 'name') ?? '',
     uuid: (textAt(root, 'uuid') ?? '').toLowerCase(),
     path: textAt(root, 'target', 'path'),
+    source: parseSource(root),
   };
 };
 

@@ -5,7 +5,7 @@ import type { HostId } from '../contract.ts';
 import type { Chunk, FileRange, HostStorage, StoragePlace, StorageStep } from '../host-storage.ts';
 import type { HostLink } from './host-link.ts';
 import type { Remote } from './remote.ts';
-import { forgetPlace, preparePlace, seePlace, writeSharedMarker } from './storage-place.ts';
+import { checkMounted, forgetPlace, preparePlace, seePlace, writeSharedMarker } from './storage-place.ts';
 import {
   beginMaking,
   checkStillRaw,
@@ -132,14 +132,25 @@ export const createHostStorage = (
       throw toHostFault(error, host);
     }
   }
+  /** For whatever touches files: in a folder that is not mounted they would be absent, or land where nobody finds them. */
+  const inside: typeof on = (place, work, signal) =>
+    on(
+      place,
+      async (shelf, link) => {
+        await checkMounted(shelf.remote, place, signal);
+        return work(shelf, link);
+      },
+      signal,
+    );
   return {
     read,
     seePlace: (place, signal) => on(place, ({ remote }) => seePlace(remote, place, signal), signal),
-    see: (place, volume, signal) => on(place, (shelf) => seeVolume(shelf, volume, signal), signal),
-    list: (place, signal) => on(place, (shelf) => listVolumes(shelf, signal), signal),
-    take: (place, step, signal) => on(place, (shelf) => takeStep(shelf, step, signal), signal),
+    see: (place, volume, signal) => inside(place, (shelf) => seeVolume(shelf, volume, signal), signal),
+    list: (place, signal) => inside(place, (shelf) => listVolumes(shelf, signal), signal),
+    take: (place, step, signal) =>
+      ('volume' in step ? inside : on)(place, (shelf) => takeStep(shelf, step, signal), signal),
     work: (place, work, progress, signal) =>
-      on(
+      inside(
         place,
         async (shelf, link) => doWork({ ...shelf, bulk: await link.bulk(signal) }, work, progress, signal),
         signal,
