@@ -92,6 +92,8 @@ export interface StorageSessionOptions {
 const sweepLimitMs = 25_000;
 const troubledMs = 10_000;
 const settledMs = 600_000;
+/** A login is changed in its Secret alone, and nothing else tells of it. */
+const loginMs = 60_000;
 const firstRetryMs = 2_000;
 const longestRetryMs = 60_000;
 
@@ -258,7 +260,10 @@ export const openStorageSession = (options: StorageSessionOptions): SessionContr
   const troubled = (): boolean => memory.state.kind !== 'open' || memory.failure !== undefined;
   repeat(
     clock,
-    () => (troubled() ? troubledMs : settledMs),
+    () => {
+      if (troubled()) return troubledMs;
+      return memory.settings?.loginVersion === undefined ? settledMs : loginMs;
+    },
     () => void reopen(),
     signal,
   );
