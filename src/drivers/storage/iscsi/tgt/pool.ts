@@ -12,6 +12,8 @@ class Pool:
         if not re.search(r'^\s*include\s+%s/\*(\.conf)?\s*$' % re.escape(self.folder), main, re.M):
             seen['warnings'].append('%s does not include %s/*.conf, so a restart of tgtd forgets the disks' % (self.main, self.folder))
         files = self.files()
+        if self.chap is not None and self.secrets_of(files.values()) - self.secrets_of(self.of_pool()) - {self.chap['password']}:
+            seen['warnings'].append('another StoragePool has the same CHAP user with another secret: give it a user of its own')
         for uid, seen_disk in disks.items():
             record = self.parsed(files.get(uid, ''))
             if not seen_disk['complete'] or record is not None and not self.is_ours(record):
@@ -20,7 +22,7 @@ class Pool:
             stuck = found == {'lun'} and connections(self.live()[PREFIX + uid]['tid'])
             if stuck:
                 seen['stuck'] += 1
-            elif found or files.get(uid) != self.render(uid, record or self.record(uid)):
+            elif found or not self.is_written(uid, self.render(uid, record or self.record(uid))):
                 seen['drift'] += 1
         return seen
 

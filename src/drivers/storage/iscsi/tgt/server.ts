@@ -105,9 +105,15 @@ class Tgt(Accounts, Pool):
         ]
         return '\n'.join(lines)
 
+    def is_written(self, uid, text):
+        try:
+            return read_text(self.file(uid)) == text and os.stat(self.file(uid)).st_mode & 0o077 == 0
+        except FileNotFoundError:
+            return False
+
     def write(self, uid, record):
         text = self.render(uid, record)
-        if read_text(self.file(uid)) != text or os.stat(self.file(uid)).st_mode & 0o077:
+        if not self.is_written(uid, text):
             if not os.path.isdir(self.folder):
                 os.makedirs(self.folder, mode=0o755)
             write_whole(self.file(uid), text)
