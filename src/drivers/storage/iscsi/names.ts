@@ -1,11 +1,11 @@
 /** Names on iSCSI servers, derived from uids alone: nobody can choose one, and every step can be repeated. */
 import { hash } from 'node:crypto';
 
+// Hosts and machines know these too.
+export { DISK_LUN, diskTargetIqn, hostInitiatorIqn } from '../../../api/identity.ts';
+
 /** RFC 3720 3.2.6.3.1: a date at which the domain was ours, and the domain backwards. */
 const AUTHORITY = 'iqn.2025-01.dev.ovcp';
-
-/** Never 0: some targets answer reads of a LUN 0 that was taken away with zeros. */
-export const DISK_LUN = 1;
 
 /** What Linux shows as the vendor of a disk of ours: at most 8 characters. */
 export const VENDOR = 'OVCP';
@@ -19,14 +19,8 @@ const UID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** True for what may become part of a name on a server. */
 export const isUid = (uid: string): boolean => UID.test(uid);
 
-/** Name of the target that serves one disk. */
-export const diskTargetIqn = (diskUid: string): string => `${AUTHORITY}:disk.${diskUid}`;
-
 /** Name of the target that serves all disks of a pool. */
 export const poolTargetIqn = (poolUid: string): string => `${AUTHORITY}:pool.${poolUid}`;
-
-/** Name a host logs in with. */
-export const hostInitiatorIqn = (hostUid: string): string => `${AUTHORITY}:host.${hostUid}`;
 
 /** SCSI unit serial: 32 hexadecimal digits. */
 export const unitSerial = (diskUid: string): string => diskUid.replaceAll('-', '');
