@@ -5,6 +5,7 @@ import { modelLaws } from './laws-model.ts';
 import { networkLaws } from './laws-networks.ts';
 import { poolLaws } from './laws-pool.ts';
 import { powerLaws } from './laws-power.ts';
+import { readingLaws } from './laws-reading.ts';
 import { secretLaws } from './laws-secrets.ts';
 import { storageLaws } from './laws-storage.ts';
 
@@ -19,4 +20,5 @@ export const allLaws = (modelRuns: number): readonly Law[] =>
     ...storageLaws,
     ...networkLaws,
     ...secretLaws,
+    ...readingLaws,
   ].toSorted((a, b) => a.id.localeCompare(b.id));
