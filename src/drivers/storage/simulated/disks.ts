@@ -1,4 +1,4 @@
-/** Single disks of a simulated storage server. Content is not kept: a filled disk is one whose stream ended well. */
+/** Single disks of a simulated storage server. */
 import { DISK_LUN, diskTargetIqn } from '../../../api/identity.ts';
 import { Fault } from '../../../runtime/fault.ts';
 import type {
@@ -10,6 +10,7 @@ import type {
   ServedSight,
   ServedStep,
 } from '../contract.ts';
+import { contentOf, type Piece } from './disk-content.ts';
 import { hasQuorum, type SimulatedDisk, type StorageWorld } from './world.ts';
 
 export interface DisksContext {
@@ -69,6 +70,25 @@ const see = (context: DisksContext, disk: DiskIdentity): ServedSight => {
   };
 };
 
+const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const IQN = /^iqn\.[0-9]{4}-[0-9]{2}\.[a-z0-9.-]+(:[A-Za-z0-9._:-]+)?$/;
+
+const checkNames = ({ diskUid }: DiskIdentity, step?: ServedStep): void => {
+  if (!UID.test(diskUid)) throw new Fault('invalid', 'The uid of a disk is not one.');
+  if (step !== undefined && 'initiator' in step && !IQN.test(step.initiator.iqn))
+    throw new Fault('invalid', 'The initiator name of the host is no iSCSI name.');
+};
+
+/** Throws Fault unreachable, reason StoragePoolFull: room may come by itself. */
+const checkRoom = ({ world, identity }: DisksContext, bytes: number): void => {
+  const volume = world.volumes.get(identity.poolName);
+  const taken = [...world.disks.values()]
+    .filter(({ poolUid }) => poolUid === identity.poolUid)
+    .reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0);
+  if (volume === undefined || volume.usedBytes + taken + bytes <= volume.capacityBytes) return;
+  throw new Fault('unreachable', 'No space is left for the disk.', { reason: 'StoragePoolFull' });
+};
+
 const put = (
   context: DisksContext,
   { diskUid }: DiskIdentity,
@@ -81,16 +101,23 @@ const put = (
   world.fabric.targets.set(diskTargetIqn(diskUid), target);
 };
 
+/** Throws Fault conflict for a disk that somebody may write to. */
+const unusedDisk = (context: DisksContext, disk: DiskIdentity): SimulatedDisk => {
+  if (admittedTo(context, disk).length > 0)
+    throw new Fault('conflict', 'A disk that a host may write to is neither read nor copied.');
+  return completeDisk(context, disk);
+};
+
 const clone = (
   context: DisksContext,
   disk: DiskIdentity,
   step: Extract<ServedStep, { kind: 'createClone' }>,
 ): void => {
-  const from = completeDisk(context, step.from);
-  if (admittedTo(context, step.from).length > 0)
-    throw new Fault('conflict', 'A disk that a host may write to is not copied.');
-  const { allocatedBytes } = from;
-  put(context, disk, { sizeBytes: Math.max(step.sizeBytes, from.sizeBytes), allocatedBytes, complete: true });
+  const { sizeBytes, allocatedBytes, pieces } = unusedDisk(context, step.from);
+  if (step.sizeBytes < sizeBytes)
+    throw new Fault('invalid', 'The copy is smaller than its source.', { reason: 'DiskSmallerThanImage' });
+  checkRoom(context, allocatedBytes);
+  put(context, disk, { sizeBytes: step.sizeBytes, allocatedBytes, complete: true, pieces });
 };
 
 const grow = (context: DisksContext, disk: DiskIdentity, sizeBytes: number): void => {
@@ -103,8 +130,17 @@ const grow = (context: DisksContext, disk: DiskIdentity, sizeBytes: number): voi
   if (target !== undefined) target.sizeBytes = sizeBytes;
 };
 
-const revoke = ({ world }: DisksContext, { diskUid }: DiskIdentity, iqn: string): void => {
-  const targetIqn = diskTargetIqn(diskUid);
+const publish = ({ world }: DisksContext, { diskUid }: DiskIdentity, iqn: string): void => {
+  const admitted = world.fabric.targets.get(diskTargetIqn(diskUid))?.admitted;
+  if (admitted?.has(iqn) === false && admitted.size >= 2)
+    throw new Fault('conflict', 'The disk is open to two hosts already.');
+  admitted?.add(iqn);
+};
+
+const revoke = (context: DisksContext, disk: DiskIdentity, iqn: string): void => {
+  const { world } = context;
+  if (ownDisk(context, disk) === undefined) return;
+  const targetIqn = diskTargetIqn(disk.diskUid);
   world.fabric.targets.get(targetIqn)?.admitted.delete(iqn);
   for (const user of world.fabric.users) user.cut(targetIqn, iqn);
 };
@@ -115,7 +151,12 @@ const takeStep = (context: DisksContext, disk: DiskIdentity, step: ServedStep): 
   switch (step.kind) {
     case 'createBlank':
       if (ownDisk(context, disk)?.complete === true) return;
-      return put(context, disk, { sizeBytes: step.sizeBytes, allocatedBytes: 0, complete: true });
+      return put(context, disk, {
+        sizeBytes: step.sizeBytes,
+        allocatedBytes: 0,
+        complete: true,
+        pieces: [],
+      });
     case 'createClone':
       return ownDisk(context, disk)?.complete === true ? undefined : clone(context, disk, step);
     case 'grow':
@@ -128,8 +169,7 @@ const takeStep = (context: DisksContext, disk: DiskIdentity, step: ServedStep): 
       return;
     case 'publish':
       completeDisk(context, disk);
-      world.fabric.targets.get(targetIqn)?.admitted.add(step.initiator.iqn);
-      return;
+      return publish(context, disk, step.initiator.iqn);
     case 'revoke':
       return revoke(context, disk, step.initiator.iqn);
     default:
@@ -138,7 +178,9 @@ const takeStep = (context: DisksContext, disk: DiskIdentity, step: ServedStep): 
 };
 
 const receive = async (
+  context: DisksContext,
   found: SimulatedDisk,
+  pieces: Piece[],
   { chunks, finished, sizeBytes }: ServedFill,
   progress: (percent: number) => void,
   check: () => void,
@@ -149,7 +191,11 @@ const receive = async (
     const isHole = 'hole' in chunk;
     at += isHole ? chunk.hole : chunk.byteLength;
     if (at > sizeBytes) throw new Fault('invalid', 'More came than the disk holds.');
-    if (!isHole) found.allocatedBytes += chunk.byteLength;
+    if (!isHole) {
+      checkRoom(context, chunk.byteLength);
+      found.allocatedBytes += chunk.byteLength;
+      pieces.push({ at: at - chunk.byteLength, bytes: Uint8Array.from(chunk) });
+    }
     progress(Math.floor((at / sizeBytes) * 99));
   }
   await finished;
@@ -159,6 +205,7 @@ const createFill =
   (context: DisksContext): DiskServer['fill'] =>
   async (disk, fill, progress, signal) => {
     fill.finished.catch(() => undefined);
+    checkNames(disk);
     const { world, latencyMs, checkOpen } = context;
     const call = <T>(method: string, effect: () => T): Promise<T> =>
       world.call(
@@ -173,17 +220,21 @@ const createFill =
       );
     const found = await call('disk.fill', () => {
       if (ownDisk(context, disk)?.complete === true) return undefined;
-      put(context, disk, { sizeBytes: fill.sizeBytes, allocatedBytes: 0, complete: false });
+      put(context, disk, { sizeBytes: fill.sizeBytes, allocatedBytes: 0, complete: false, pieces: [] });
       return ownDisk(context, disk);
     });
     if (found === undefined) return;
+    const pieces: Piece[] = [];
     try {
-      await receive(found, fill, progress, () => {
-        signal.throwIfAborted();
+      await receive(context, found, pieces, fill, progress, () => {
+        if (signal.aborted)
+          throw new Fault('unreachable', 'The fill was given up.', { cause: signal.reason });
         checkOpen();
       });
       const { sizeBytes, allocatedBytes } = found;
-      await call('disk.finish', () => put(context, disk, { sizeBytes, allocatedBytes, complete: true }));
+      await call('disk.finish', () =>
+        put(context, disk, { sizeBytes, allocatedBytes, complete: true, pieces }),
+      );
     } catch (error) {
       // A session that is closed cannot clean up; whoever comes next makes the disk anew.
       if (!signal.aborted && ownDisk(context, disk) === found) world.disks.delete(disk.diskUid);
@@ -211,7 +262,16 @@ export const createDisks = (context: DisksContext): DiskServer => {
     get growsOnline() {
       return world.growsOnline;
     },
-    see: (disk, signal) => ask('see', false, () => see(context, disk), signal),
+    see: (disk, signal) =>
+      ask(
+        'see',
+        false,
+        () => {
+          checkNames(disk);
+          return see(context, disk);
+        },
+        signal,
+      ),
     list: (signal) =>
       ask(
         'list',
@@ -222,11 +282,20 @@ export const createDisks = (context: DisksContext): DiskServer => {
             .map(([diskUid]) => ({ diskUid })),
         signal,
       ),
-    take: (disk, step, signal) => ask(step.kind, true, () => takeStep(context, disk, step), signal),
+    take: (disk, step, signal) =>
+      ask(
+        step.kind,
+        true,
+        () => {
+          checkNames(disk, step);
+          takeStep(context, disk, step);
+        },
+        signal,
+      ),
     fill: createFill(context),
     read: async function* (disk, signal) {
-      const { sizeBytes } = await ask('read', false, () => completeDisk(context, disk), signal);
-      yield { hole: sizeBytes };
+      const found = await ask('read', false, () => unusedDisk(context, disk), signal);
+      yield* contentOf(found.pieces, 0, found.sizeBytes);
     },
     revokeAll: ({ iqn }, signal) =>
       ask(

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../../runtime/clock.ts';
 import { Fault, type FaultKind } from '../../../runtime/fault.ts';
+import type { Piece } from './disk-content.ts';
 import { createFabric, type Fabric } from './fabric.ts';
 
 /** A volume over three bricks, each with a copy. */
@@ -27,6 +28,7 @@ export interface SimulatedDisk {
   sizeBytes: number;
   allocatedBytes: number;
   readonly complete: boolean;
+  readonly pieces: readonly Piece[];
 }
 
 export interface StorageFailure {
