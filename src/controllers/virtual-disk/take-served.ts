@@ -82,7 +82,9 @@ const make = (deps: GatherDeps, world: DiskWorld, step: Extract<ServerStep, { ki
     throw new Fault('conflict', `VirtualDisk ${source.name} is in use by ${source.inUseBy}.`);
   const run = making(deps, world, server, step);
   deps.jobs.forget(uid);
-  deps.jobs.start(uid, `server/${pool.metadata.name}`, (progress, signal) =>
+  // What takes its time does not hold up what does not.
+  const group = `${step.from.kind === 'image' ? 'fill' : 'make'}/${pool.metadata.name}`;
+  deps.jobs.start(uid, group, (progress, signal) =>
     deps.context.effect(`make ${step.from.kind}`, () => run(progress, signal)),
   );
   return { kind: 'started' };
