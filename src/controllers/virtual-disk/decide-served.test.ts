@@ -214,6 +214,13 @@ describe('who is let in', () => {
     expect(stepOf(doubt, present({ published: [host1] }))).toBe('wait');
   });
 
+  it('is the host of the machine that has the disk, when the claim was lost', () => {
+    const lost = world(made(), { users: [sampleUser({ plugged: true })] });
+    const seen = present({ published: [host1], sessions: [host1] });
+    expect(stepOf(lost, seen)).toBe('settled');
+    expect(statusOf(lost, seen, undefined, undefined, 0).claim).toEqual({ ...claim, published: true });
+  });
+
   it('is not a host that was declared gone for good', () => {
     const hosts = [
       {

@@ -104,8 +104,10 @@ const mayWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present, iqn: str
 
 /** Everybody who may log in besides the host of the claim. */
 const decideWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present): Decision | undefined => {
-  const kept = keptClaim(world, seen);
-  const wanted = hostNamed(world, kept?.host)?.initiator;
+  // A claim that was lost goes back to the machine that has the disk: its host stays let in.
+  const lost = world.disk.status?.claim === undefined;
+  const right = keptClaim(world, seen) ?? (lost ? claimOf(world, seen, undefined) : undefined);
+  const wanted = hostNamed(world, right?.host)?.initiator;
   const others = sight.published.filter((iqn) => iqn !== wanted);
   const [other] = others.filter((iqn) => mayWithdraw(world, seen, sight, iqn));
   if (other !== undefined) {
