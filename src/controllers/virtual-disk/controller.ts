@@ -76,7 +76,12 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   kinds.images.store.subscribe(({ key }) => wake('image', key));
   kinds.storagePools.store.subscribe(({ key, old, new: now }) => {
     // Free space changes all the time; only readiness and the spec matter here.
-    const ready = (pool: typeof now): unknown => pool?.status?.hosts?.map((host) => [host.name, host.ready]);
+    const ready = (pool: typeof now): unknown => [
+      pool?.status?.hosts?.map((host) => [host.name, host.ready]),
+      // Disks on a server that answers again are looked at at once.
+      pool?.status?.health?.state,
+      pool?.status?.login,
+    ];
     if (old?.metadata.generation !== now?.metadata.generation || !statusEqual(ready(old), ready(now)))
       wake('storagePool', key);
   });

@@ -49,7 +49,10 @@ const factsOf = (line: string): Facts => {
   };
 };
 
-/** One question to the guest's shell; a guest that still boots is asked again. Throws after `limitMs`. */
+/**
+ * One question to the guest's shell; a guest that still boots is asked again, with more patience each time: what it
+ * is asked twice it answers twice, one after the other. Throws after `limitMs`.
+ */
 export const askShell = async (
   host: KvmHost,
   domain: string,
@@ -57,9 +60,9 @@ export const askShell = async (
   limitMs = 90_000,
 ): Promise<string> => {
   const endMs = performance.now() + limitMs;
-  for (;;) {
+  for (let patienceSeconds = 4; ; patienceSeconds = Math.min(30, patienceSeconds * 2)) {
     try {
-      return await askGuest(host, domain, command, 4);
+      return await askGuest(host, domain, command, patienceSeconds);
     } catch (error) {
       if (performance.now() > endMs) throw error;
     }
