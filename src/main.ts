@@ -79,12 +79,12 @@ const createDrivers = (clock: Clock): Drivers => {
     return servers;
   };
   const simulated = async () => {
-    const [{ createSimulatedDriver }, { createWorld }, { shareState }] = await Promise.all([
+    const [{ createSimulatedDriver }, { createWorld }, { shareState, fabric }] = await Promise.all([
       import('./drivers/hypervisor/simulated/driver.ts'),
       import('./drivers/hypervisor/simulated/world.ts'),
       storageWorld(),
     ]);
-    return createSimulatedDriver(createWorld({ clock, random: Math.random, shareState }));
+    return createSimulatedDriver(createWorld({ clock, random: Math.random, shareState, fabric }));
   };
   /** One for all storage drivers: steps are serialized per machine, whatever is on it. */
   let links: Promise<ServerLinks> | undefined;
@@ -115,6 +115,13 @@ const createDrivers = (clock: Clock): Drivers => {
           serverLinks(),
         ]);
         return createGlusterDriver(shared);
+      },
+      iscsi: async () => {
+        const [{ createIscsiDriver }, shared] = await Promise.all([
+          import('./drivers/storage/iscsi/driver.ts'),
+          serverLinks(),
+        ]);
+        return createIscsiDriver(shared);
       },
       simulated: async () => {
         const { createSimulatedStorage } = await import('./drivers/storage/simulated/driver.ts');

@@ -5,9 +5,15 @@ import {
   ensureDebianPackages,
   glusterPackages,
   guestImagePackages,
+  iscsiTargetPackages,
   kvmHostPackages,
 } from '../lab/packages.ts';
 
-await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages, ...glusterPackages]);
+await ensureDebianPackages([
+  ...kvmHostPackages,
+  ...guestImagePackages,
+  ...glusterPackages,
+  ...iscsiTargetPackages,
+]);
 await ensureControlPlaneBinaries();
 await ensureGuestImage();

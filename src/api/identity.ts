@@ -68,6 +68,28 @@ export const seedVolumeName = (vmUid: string, digest: string): string =>
 /** Serial number the guest sees of a disk: 20 characters, the limit of virtio-blk. */
 export const diskSerial = (uid: string): string => uid.replaceAll('-', '').slice(0, 20);
 
+/** RFC 7143 4.2.7: a date at which the domain was ours, and the domain backwards. */
+const ISCSI_AUTHORITY = 'iqn.2025-01.dev.ovcp';
+
+/** Name a host logs in to iSCSI targets with. */
+export const hostInitiatorIqn = (hostUid: string): string => `${ISCSI_AUTHORITY}:host.${hostUid}`;
+
+/** Name of the target that serves one disk. */
+export const diskTargetIqn = (diskUid: string): string => `${ISCSI_AUTHORITY}:disk.${diskUid}`;
+
+/** Never 0: some targets answer reads of a LUN 0 that was taken away with zeros. */
+export const DISK_LUN = 1;
+
+/** Name of what holds a disk on a storage server: a logical volume, or a file. */
+export const servedVolumeName = (diskUid: string): string => `ovcp-disk-${diskUid}`;
+
+/** UUID of the secret that hosts of an installation keep for a StoragePool; another one for each version. */
+export const poolSecretUuid = (clusterId: string, poolUid: string, version: string): string =>
+  uuidV5(OVCP_NAMESPACE, `secret/${clusterId}/${poolUid}/${version}`);
+
+/** Usage of that secret, and what all versions of it begin with. */
+export const poolSecretMark = (clusterId: string, poolUid: string): string => `ovcp/${clusterId}/${poolUid}/`;
+
 /** Name of a network's bridge on a host: at most 15 characters, the limit of Linux. */
 export const networkBridgeName = (uid: string): string => `ovcp${sha256('bridge', uid).slice(0, 10)}`;
 

@@ -43,6 +43,8 @@ const healthy = table('Healthy', {
   AgentConnected: 'The guest agent answers.',
   Attached: 'A machine uses the disk.',
   Available: 'The disk exists and nobody uses it.',
+  GrowsAtPowerCycle:
+    'The disk grows when its machine is next stopped; its storage server cannot do it before.',
   WaitingForFirstUse: 'The disk is made on the host of the first machine that uses it; waiting is healthy.',
   NotNeeded: 'The object asks for nothing of this sort.',
   NotPaused: 'The operator acts on the object.',
@@ -61,6 +63,7 @@ const progressing = table('Progressing', {
   Importing: 'The image is being fetched.',
   Copying: 'The disk is being filled from an image or another disk.',
   Growing: 'The disk is being grown.',
+  Publishing: 'The storage server is letting the host of the machine in, or the one before it out.',
   Attaching: 'A disk, card or CD is being attached.',
   Detaching: 'A disk, card or CD is being detached.',
   WaitingForImage: 'An image is not there yet.',

@@ -25,6 +25,7 @@ import {
 } from './kit.ts';
 import { allowedNamespaces } from './namespaces.ts';
 import { absolutePath, glusterSpec, machineAddress, serverDeletionPolicy } from './storage-pool-gluster.ts';
+import { iscsiSpec, loginStatus } from './storage-pool-iscsi.ts';
 
 const hostPoolRef = z.object({ name: dnsSubdomain(63).describe('Name of a HostPool.') });
 
@@ -60,13 +61,22 @@ const nfs = z
 
 const simulatedServer = z
   .object({
-    serves: immutable(z.literal('Files'), 'simulated.server.serves').describe('What hosts get from it.'),
+    serves: immutable(z.enum(['Files', 'Disks']), 'simulated.server.serves').describe(
+      'Files: hosts mount a file system. Disks: they take single disks.',
+    ),
     latencyMs: int(0, 60_000)
       .optional()
       .describe('How long each call takes, in milliseconds; absent means 0.'),
     deletionPolicy: serverDeletionPolicy().optional(),
   })
   .describe('A storage server in the memory of the operator.');
+
+/** Hosts take single disks from a server; else they open files in a folder. */
+export const servesDisks = (
+  spec: Pick<z.output<typeof union>, 'driver'> & {
+    readonly simulated?: { readonly server?: { readonly serves: string } | undefined } | undefined;
+  },
+): boolean => spec.driver === 'iscsi' || spec.simulated?.server?.serves === 'Disks';
 
 const union = z.discriminatedUnion('driver', [
   z.object({
@@ -81,6 +91,7 @@ const union = z.discriminatedUnion('driver', [
     topology: topology(),
     gluster: absent(),
     nfs: absent(),
+    iscsi: absent(),
     simulated: absent(),
     ...common,
   }),
@@ -90,6 +101,7 @@ const union = z.discriminatedUnion('driver', [
     dir: absent(),
     topology: absent(),
     nfs: absent(),
+    iscsi: absent(),
     simulated: absent(),
     ...common,
   }),
@@ -99,6 +111,17 @@ const union = z.discriminatedUnion('driver', [
     dir: absent(),
     topology: absent(),
     gluster: absent(),
+    iscsi: absent(),
+    simulated: absent(),
+    ...common,
+  }),
+  z.object({
+    driver: driver('iscsi'),
+    iscsi: iscsiSpec.describe('An iSCSI target that the operator runs: one LUN for each disk.'),
+    dir: absent(),
+    topology: absent(),
+    gluster: absent(),
+    nfs: absent(),
     simulated: absent(),
     ...common,
   }),
@@ -112,14 +135,22 @@ const union = z.discriminatedUnion('driver', [
     dir: absent(),
     gluster: absent(),
     nfs: absent(),
+    iscsi: absent(),
     ...common,
   }),
 ]);
 
-export const storagePoolSpec = rule(union, {
+const shared = rule(union, {
   cel: "!has(self.simulated) || !has(self.simulated.server) || !has(self.topology) || self.topology == 'Shared'",
   message: 'what a server serves is Shared: topology HostLocal goes with no simulated.server',
   js: (it) => it.driver !== 'simulated' || it.simulated?.server === undefined || it.topology === 'Shared',
+});
+
+/** What hands out single disks takes no files: an image is copied into them from another pool. */
+export const storagePoolSpec = rule(shared, {
+  cel: "!((self.driver == 'iscsi' || (has(self.simulated) && has(self.simulated.server) && self.simulated.server.serves == 'Disks'))) || self.roles == ['Disks']",
+  message: 'a pool that hands out single disks has the role Disks alone; images are kept in another pool',
+  js: (it) => !servesDisks(it) || (it.roles.length === 1 && it.roles[0] === 'Disks'),
 });
 
 const hostState = z.object({
@@ -171,6 +202,7 @@ const serverStatus = {
 
 export const storagePoolStatus = z.object({
   ...statusBase,
+  login: loginStatus.optional().describe('How hosts log in to the target, where they need a secret.'),
   ...serverStatus,
   hosts: listMap(hostState, 'name', 1024).optional().describe('The storage as each host sees it.'),
   hostsReady: int(0, 1024).optional().describe('Number of hosts where it can be used.'),
@@ -201,6 +233,7 @@ export const topologyOf = (spec: StoragePoolSpec): Topology => {
       return spec.topology;
     case 'gluster':
     case 'nfs':
+    case 'iscsi':
       return 'Shared';
     default:
       return spec satisfies never;

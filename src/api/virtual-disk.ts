@@ -86,6 +86,10 @@ const claim = z.object({
   vmUid: uid().optional().describe('The machine that holds it.'),
   vmName: dnsSubdomain().optional().describe('Name of that machine.'),
   host: dnsSubdomain().optional().describe('Host it is used on.'),
+  published: z
+    .boolean()
+    .optional()
+    .describe('The storage server lets that host in; of disks of a storage server alone.'),
 });
 
 export const virtualDiskStatus = z.object({

@@ -40,5 +40,9 @@ export const guardPool = (pool: HypervisorPool, blocked: ReadonlyMap<HostId, Blo
       check(host);
       return pool.hostNetworks(host);
     },
+    hostSecrets: (host) => {
+      check(host);
+      return pool.hostSecrets(host);
+    },
   };
 };

@@ -1,6 +1,7 @@
 /** A pool whose calls are timed: `driver_call_seconds` by driver, step and outcome. */
 import type { HypervisorPool } from '../drivers/hypervisor/contract.ts';
 import type { HostNetworks } from '../drivers/hypervisor/host-networks.ts';
+import type { HostSecrets } from '../drivers/hypervisor/host-secrets.ts';
 import type { HostStorage } from '../drivers/hypervisor/host-storage.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { toFault } from '../runtime/fault.ts';
@@ -12,6 +13,8 @@ const timedStorage = (storage: HostStorage, timed: Timed): HostStorage => ({
   seePlace: (...given) => timed('storage.seePlace', () => storage.seePlace(...given)),
   see: (...given) => timed('storage.see', () => storage.see(...given)),
   list: (...given) => timed('storage.list', () => storage.list(...given)),
+  // As long as its reader takes: a time of it would say nothing of the host.
+  read: (...given) => storage.read(...given),
   take: (place, step, signal) => timed(`storage.${step.kind}`, () => storage.take(place, step, signal)),
   work: (place, work, progress, signal) =>
     timed(`storage.${work.kind}`, () => storage.work(place, work, progress, signal)),
@@ -20,6 +23,12 @@ const timedStorage = (storage: HostStorage, timed: Timed): HostStorage => ({
 const timedNetworks = (networks: HostNetworks, timed: Timed): HostNetworks => ({
   see: (...given) => timed('network.see', () => networks.see(...given)),
   take: (network, step, signal) => timed(`network.${step.kind}`, () => networks.take(network, step, signal)),
+});
+
+const timedSecrets = (secrets: HostSecrets, timed: Timed): HostSecrets => ({
+  list: (...given) => timed('secret.list', () => secrets.list(...given)),
+  put: (...given) => timed('secret.put', () => secrets.put(...given)),
+  drop: (...given) => timed('secret.drop', () => secrets.drop(...given)),
 });
 
 export const measurePool = (
@@ -48,5 +57,6 @@ export const measurePool = (
     claim: (...given) => timed('claim', () => pool.claim(...given)),
     hostStorage: (host) => timedStorage(pool.hostStorage(host), timed),
     hostNetworks: (host) => timedNetworks(pool.hostNetworks(host), timed),
+    hostSecrets: (host) => timedSecrets(pool.hostSecrets(host), timed),
   };
 };

@@ -68,6 +68,11 @@ export const diskIndexes = {
   imageUid: (disk: VirtualDisk) => unique([disk.status?.image?.uid]),
   /** UID of the machine that holds the claim, whether or not its spec still names the disk. */
   holder: (disk: VirtualDisk) => unique([disk.status?.claim?.vmUid]),
+  /** Pool and host of disks that are claimed: `<pool>@<host>`. */
+  usedOn: (disk: VirtualDisk) =>
+    disk.status?.claim?.host === undefined
+      ? []
+      : [`${disk.spec.storagePoolRef.name}@${disk.status.claim.host}`],
   /** Keys of disks that this one is copied from. */
   source: (disk: VirtualDisk) =>
     disk.spec.source.type === 'Disk' ? [besides(disk, disk.spec.source.diskRef.name)] : [],

@@ -18,9 +18,12 @@ import type { Attachment } from '../drivers/hypervisor/shape.ts';
 const mountOf = ({ spec, metadata }: StoragePool): MountSource | undefined => {
   switch (spec.driver) {
     case 'dir':
+    case 'iscsi':
       return undefined;
     case 'simulated':
-      return spec.simulated?.server && { kind: 'simulated', share: metadata.name };
+      return spec.simulated?.server?.serves === 'Files'
+        ? { kind: 'simulated', share: metadata.name }
+        : undefined;
     case 'gluster': {
       // In the order of their names, so that a list in another order is the same mount.
       const servers = spec.gluster.servers.toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -42,6 +45,8 @@ const pathOf = ({ spec, metadata }: StoragePool): string => {
       return `/simulated/${metadata.uid}`;
     case 'gluster':
     case 'nfs':
+    // Of single disks nothing is there.
+    case 'iscsi':
       return `/var/lib/ovcp/mounts/${metadata.uid}`;
     default:
       return spec satisfies never;

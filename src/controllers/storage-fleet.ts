@@ -1,4 +1,5 @@
 /** The open storage servers: one session per StoragePool that has a server side, from when it is seen until it is gone. */
+import { hash } from 'node:crypto';
 import type { StoragePool } from '../api/storage-pool.ts';
 import type { ServerWish, StorageServer, StorageServerDriver } from '../drivers/storage/contract.ts';
 import type { Resource } from '../kube/contract.ts';
@@ -16,7 +17,7 @@ import {
   type SessionControl,
   type StorageSession,
 } from './storage-session.ts';
-import { clientNames, serverCredentialsOf, setupOf } from './storage-setup.ts';
+import { chapPasswordOf, clientNames, serverCredentialsOf, setupOf } from './storage-setup.ts';
 
 type OpenDriver<Kind extends ServerWish['kind']> = () => Promise<
   StorageServerDriver<Extract<ServerWish, { readonly kind: Kind }>>
@@ -55,6 +56,9 @@ export interface StorageFleetControl extends StorageFleet {
   close(): Promise<void>;
 }
 
+const versionOf = ({ metadata: { uid, resourceVersion } }: Secret): string =>
+  hash('sha256', `${uid}/${resourceVersion}`).slice(0, 16);
+
 const createSecretReader =
   ({ secrets, namespace }: StorageFleetOptions) =>
   async (name: string, signal: AbortSignal): Promise<ServerSecretSight> => {
@@ -64,10 +68,16 @@ const createSecretReader =
       message,
     });
     try {
-      const data = await readSecret(secrets, { namespace, name }, signal);
-      return data === undefined
-        ? lack(`Secret ${name} does not exist in the namespace of the operator.`)
-        : { kind: 'found', credentials: serverCredentialsOf(data) };
+      const secret = await secrets.get({ namespace, name }, signal);
+      const data = await readSecret({ get: async () => secret }, { namespace, name }, signal);
+      if (secret === undefined || data === undefined)
+        return lack(`Secret ${name} does not exist in the namespace of the operator.`);
+      return {
+        kind: 'found',
+        credentials: serverCredentialsOf(data),
+        chapPassword: chapPasswordOf(data),
+        version: versionOf(secret),
+      };
     } catch (error) {
       if (isFault(error, 'denied')) return lack(`The operator may not read Secret ${name}.`);
       throw error;

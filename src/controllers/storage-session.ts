@@ -20,11 +20,19 @@ import { within } from '../runtime/within.ts';
 import { endpointOf, type ServerSetup } from './storage-setup.ts';
 
 export type ServerSecretSight =
-  | { readonly kind: 'found'; readonly credentials: ServerCredentials }
+  | {
+      readonly kind: 'found';
+      readonly credentials: ServerCredentials;
+      readonly chapPassword?: string | undefined;
+      /** Another one after every change of the Secret; tells nothing of what is in it. */
+      readonly version: string;
+    }
   | { readonly kind: 'lack'; readonly reason: Reason; readonly message: string };
 
 /** What a server is opened with. */
 export interface ServerSettings {
+  /** Version of the Secret that the login of `wish` comes from. */
+  readonly loginVersion?: string | undefined;
   readonly identity: PoolIdentity;
   readonly wish: ServerWish;
   readonly endpoints: readonly ServerEndpoint[];
@@ -37,6 +45,12 @@ export type ServerState =
   | { readonly kind: 'lack'; readonly reason: Reason; readonly message: string }
   | { readonly kind: 'open'; readonly server: StorageServer };
 
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+  readonly version: string;
+}
+
 export interface StorageSession {
   /** `opening` too while the pool's spec is newer than what the server was opened with. */
   state(generation: number): ServerState;
@@ -48,6 +62,8 @@ export interface StorageSession {
   take(step: ServerStep, signal: AbortSignal): Promise<void>;
   /** For how long a failure keeps the servers from being asked, in ms. */
   retryMs(): number;
+  /** What hosts log in with, in memory alone; undefined while that is not known, and where they need nothing. */
+  login(): Login | undefined;
   /** Nothing of ours was found on it, just before it was given up by the hosts; forgotten with this process. */
   emptied: boolean;
 }
@@ -76,6 +92,8 @@ export interface StorageSessionOptions {
 const sweepLimitMs = 25_000;
 const troubledMs = 10_000;
 const settledMs = 600_000;
+/** A login is changed in its Secret alone, and nothing else tells of it. */
+const loginMs = 60_000;
 const firstRetryMs = 2_000;
 const longestRetryMs = 60_000;
 
@@ -102,10 +120,11 @@ const blank = (state: ServerState) => ({
 /** Settings as the Secrets make them; or what is lacking. */
 const resolve = async (
   { identity, readSecret }: StorageSessionOptions,
-  { wish, servers }: ServerSetup,
+  { wish, servers, login }: ServerSetup,
   signal: AbortSignal,
 ): Promise<ServerSettings | Extract<ServerState, { kind: 'lack' }>> => {
-  const names = [...new Set(servers.map(({ secret }) => secret))];
+  const logins = login === undefined ? [] : [login.secret];
+  const names = [...new Set([...servers.map(({ secret }) => secret), ...logins])];
   const sights = new Map(
     await Promise.all(names.map(async (name) => [name, await readSecret(name, signal)] as const)),
   );
@@ -115,7 +134,14 @@ const resolve = async (
     const sight = sights.get(server.secret);
     return sight?.kind === 'found' ? [endpointOf(server, sight.credentials)] : [];
   });
-  return { identity, wish, endpoints };
+  if (login === undefined || wish.kind !== 'iscsi') return { identity, wish, endpoints };
+  const sight = sights.get(login.secret);
+  if (sight?.kind !== 'found' || sight.chapPassword === undefined) {
+    const message = `Secret ${login.secret} has no key chap-password.`;
+    return { kind: 'lack', reason: 'SecretInvalid', message };
+  }
+  const chap = { user: login.user, password: sight.chapPassword };
+  return { identity, wish: { ...wish, chap }, endpoints, loginVersion: sight.version };
 };
 
 const createOpener = (options: StorageSessionOptions, memory: Memory, signal: AbortSignal) => {
@@ -234,7 +260,10 @@ export const openStorageSession = (options: StorageSessionOptions): SessionContr
   const troubled = (): boolean => memory.state.kind !== 'open' || memory.failure !== undefined;
   repeat(
     clock,
-    () => (troubled() ? troubledMs : settledMs),
+    () => {
+      if (troubled()) return troubledMs;
+      return memory.settings?.loginVersion === undefined ? settledMs : loginMs;
+    },
     () => void reopen(),
     signal,
   );
@@ -256,6 +285,12 @@ export const openStorageSession = (options: StorageSessionOptions): SessionContr
       if (state.kind !== 'open') throw new TypeError('a server that is not open was changed');
       memory.freshUntilMs = 0;
       await state.server.take(step, inner);
+    },
+    login: () => {
+      const { wish, loginVersion: version } = memory.settings ?? {};
+      return wish?.kind !== 'iscsi' || wish.chap === undefined || version === undefined
+        ? undefined
+        : { ...wish.chap, version };
     },
     retryMs: () => (memory.failure === undefined ? 0 : Math.max(0, memory.retryAtMs - clock.monotonicMs())),
     emptied: false,

@@ -3,8 +3,10 @@ import type { Host } from '../api/host.ts';
 import type { HostPool } from '../api/host-pool.ts';
 import type { StoragePool } from '../api/storage-pool.ts';
 import type { GlusterSpec } from '../api/storage-pool-gluster.ts';
+import { chapUserOf, type IscsiSpec, portalOf } from '../api/storage-pool-iscsi.ts';
 import type {
   GlusterWish,
+  IscsiWish,
   ServerCredentials,
   ServerEndpoint,
   ServerWish,
@@ -25,6 +27,8 @@ export interface KnownServer {
 /** The server side of a pool. */
 export interface ServerSetup {
   readonly wish: ServerWish;
+  /** What hosts log in with, before its Secret was read. */
+  readonly login?: { readonly user: string; readonly secret: string } | undefined;
   readonly servers: readonly KnownServer[];
 }
 
@@ -53,8 +57,44 @@ const glusterWish = (spec: GlusterSpec, clients: readonly string[]): GlusterWish
   };
 };
 
+const backingOf = ({ backing }: IscsiSpec): IscsiWish['backing'] => {
+  switch (backing.type) {
+    case 'LVMThin':
+      return { type: 'LVMThin', ...backing.lvmThin };
+    case 'LVM':
+      return { type: 'LVM', ...backing.lvm };
+    case 'Files':
+      return { type: 'Files', ...backing.files };
+    default:
+      return backing satisfies never;
+  }
+};
+
+const iscsiSetup = (poolName: string, spec: IscsiSpec): ServerSetup => {
+  const { target, chap } = spec;
+  const { software, portals, address, sshPort, user, credentialsSecretRef } = target;
+  return {
+    wish: { kind: 'iscsi', software, portals: portals.map(portalOf), backing: backingOf(spec) },
+    ...(chap === undefined
+      ? {}
+      : { login: { user: chapUserOf(poolName, chap), secret: chap.credentialsSecretRef.name } }),
+    servers: [
+      {
+        name: 'target',
+        address,
+        port: sshPort ?? 22,
+        user: user ?? 'root',
+        secret: credentialsSecretRef.name,
+      },
+    ],
+  };
+};
+
 /** `clients`: addresses of the hosts that may mount it. Undefined for a pool that has no server side. */
-export const setupOf = ({ spec }: StoragePool, clients: readonly string[]): ServerSetup | undefined => {
+export const setupOf = (
+  { spec, metadata }: StoragePool,
+  clients: readonly string[],
+): ServerSetup | undefined => {
   switch (spec.driver) {
     case 'dir':
     case 'nfs':
@@ -70,10 +110,16 @@ export const setupOf = ({ spec }: StoragePool, clients: readonly string[]): Serv
           secret: credentialsSecretRef.name,
         })),
       };
+    case 'iscsi':
+      return iscsiSetup(metadata.name, spec.iscsi);
     case 'simulated':
       return (
         spec.simulated?.server && {
-          wish: { kind: 'simulated', serves: 'files', latencyMs: spec.simulated.server.latencyMs ?? 0 },
+          wish: {
+            kind: 'simulated',
+            serves: spec.simulated.server.serves === 'Disks' ? 'disks' : 'files',
+            latencyMs: spec.simulated.server.latencyMs ?? 0,
+          },
           servers: [],
         }
       );
@@ -87,6 +133,8 @@ export const erasesOnDeletion = ({ spec }: StoragePool): boolean => {
   switch (spec.driver) {
     case 'dir':
     case 'nfs':
+    // Nothing but disks is on it, and each of them goes by its own policy.
+    case 'iscsi':
       return false;
     case 'gluster':
       return spec.gluster.management === 'Manage' && spec.gluster.deletionPolicy === 'Delete';
@@ -96,6 +144,10 @@ export const erasesOnDeletion = ({ spec }: StoragePool): boolean => {
       return spec satisfies never;
   }
 };
+
+/** The documented key of the Secret of a target's login; undefined when it is not there. */
+export const chapPasswordOf = (data: SecretData): string | undefined =>
+  data.get('chap-password')?.toString('utf8');
 
 const keys = {
   'ssh-privatekey': 'sshPrivateKey',

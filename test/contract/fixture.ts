@@ -40,6 +40,10 @@ export interface Hands {
   /** A file in the place that nobody finished. */
   putUnfinished?(host: HostId, place: StoragePlace, volume: string): Promise<void>;
   fill?(host: HostId, place: StoragePlace, free: number): Promise<void>;
+  /** A secret of somebody else, of another usage. */
+  defineForeignSecret(host: HostId, uuid: string): Promise<void>;
+  /** Its value; rejects when the host does not give it away. */
+  readSecret(host: HostId, uuid: string): Promise<string>;
   setMounted?(host: HostId, place: StoragePlace, mounted: boolean): Promise<void>;
   /** Everything there is on the host, in a text that changes when any of it does. */
   snapshot(host: HostId): Promise<string>;

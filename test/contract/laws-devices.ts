@@ -6,7 +6,7 @@ import type {
   VmIdentity,
   VmStep,
 } from '../../src/drivers/hypervisor/contract.ts';
-import type { VmShape } from '../../src/drivers/hypervisor/shape.ts';
+import { filesOf, type VmShape } from '../../src/drivers/hypervisor/shape.ts';
 import {
   clean,
   type DriverFixture,
@@ -89,7 +89,7 @@ export const deviceLaws: readonly Law[] = [
         await twice({ kind: 'updateNic', host, nic: down }, ({ nics }) => nics[0]?.link === 'Down');
       }
       if (can.has('MediaChange')) {
-        const { path } = disk.attachment;
+        const path = filesOf(disk.attachment)[0]?.path;
         await twice(
           { kind: 'changeMedia', host, cdrom: { name: 'install', path } },
           ({ cdroms }) => cdroms[0]?.path === path,

@@ -5,6 +5,8 @@ import { modelLaws } from './laws-model.ts';
 import { networkLaws } from './laws-networks.ts';
 import { poolLaws } from './laws-pool.ts';
 import { powerLaws } from './laws-power.ts';
+import { readingLaws } from './laws-reading.ts';
+import { secretLaws } from './laws-secrets.ts';
 import { storageLaws } from './laws-storage.ts';
 
 /** `modelRuns`: how many random sequences of steps are tried. */
@@ -17,4 +19,6 @@ export const allLaws = (modelRuns: number): readonly Law[] =>
     ...modelLaws(modelRuns),
     ...storageLaws,
     ...networkLaws,
+    ...secretLaws,
+    ...readingLaws,
   ].toSorted((a, b) => a.id.localeCompare(b.id));

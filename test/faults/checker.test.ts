@@ -109,6 +109,7 @@ const facts = (world: SimulatedWorld, more: Partial<Facts> = {}): Facts => ({
   images: [],
   disks: [],
   machines: [],
+  targets: world.fabric.targets,
   ...more,
 });
 
@@ -236,5 +237,21 @@ describe('the checker sees', () => {
     expect(fits(facts(world, { machines: [promised('1025Mi')] }))).toHaveLength(1);
     put(world, 'h1', vmUid, { memoryMiB: 2048 });
     expect(fits(facts(world))).toHaveLength(1);
+  });
+});
+
+describe('the checker sees of disks of a storage server', () => {
+  const iqn = 'iqn.2025-01.dev.ovcp:disk.gone';
+
+  it('I2: two hosts that are let in', () => {
+    const world = newWorld();
+    world.fabric.targets.set(iqn, { lun: 1, sizeBytes: 1, admitted: new Set(['a', 'b']) });
+    expect(oneHostOneWriter(facts(world))).toEqual([`I2: ${iqn} lets in a and b`]);
+  });
+
+  it('I6: one whose object is gone', () => {
+    const world = newWorld();
+    world.fabric.targets.set(iqn, { lun: 1, sizeBytes: 1, admitted: new Set() });
+    expect(noOrphans(facts(world))).toEqual([`I6: target ${iqn} has no VirtualDisk`]);
   });
 });

@@ -62,6 +62,7 @@ export const createChecker = (world: SimulatedWorld, api: Api, clusterId: string
     images: list('VirtualMachineImage'),
     disks: list('VirtualDisk'),
     machines: list('VirtualMachine'),
+    targets: world.fabric.targets,
   });
 
   /** The watch may be behind the server: what it lacks is waited for before it counts as missing. */

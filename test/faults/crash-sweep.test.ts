@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conditionOf, has } from './api.ts';
 import { type Crasher, createCrasher, modes, type Point, type Target, wordsOf } from './crash-points.ts';
-import { LAN, POOL, STORE, type Stage, stages } from './flows.ts';
+import { LAN, POOL, SAN, STORE, type Stage, stagesOn } from './flows.ts';
 import { type Lab, startLab } from './lab.ts';
 import { differences, normalized } from './normalize.ts';
 import { hostPool, network, storagePool } from './objects.ts';
@@ -24,7 +24,11 @@ const isPassing = ({ effect, nth }: Point): boolean => effect === 'write status'
 /** Awaits that only look. */
 const reads: ReadonlySet<string> = new Set(['see', 'take renderSeed', 'take findSeeds']);
 
-describe('crash sweep', () => {
+describe.each([
+  ['of files', STORE],
+  ['of single disks of a storage server', SAN],
+])('crash sweep %s', (_title, disks) => {
+  const stages = stagesOn(disks);
   let lab: Lab;
   let operator: OperatorProcess;
   let crasher: Crasher;
@@ -72,9 +76,15 @@ describe('crash sweep', () => {
     await api.apply(
       hostPool(POOL, [{ name: 'alpha' }, { name: 'beta' }]),
       storagePool(STORE, [POOL]),
+      storagePool(SAN, [POOL], {
+        topology: 'Shared',
+        roles: ['Disks'],
+        simulated: { server: { serves: 'Disks' } },
+      }),
       network(LAN, POOL),
     );
-    await api.until('storage', () => has(api.get('StoragePool', STORE), 'Ready', 'True'));
+    for (const name of [STORE, SAN])
+      await api.until('storage', () => has(api.get('StoragePool', name), 'Ready', 'True'));
     await api.until('network', () => has(api.get('VirtualNetwork', LAN), 'Ready', 'True'));
   });
   afterAll(() => lab.close());
@@ -120,8 +130,9 @@ describe('crash sweep', () => {
         expect(conditionOf(vm, 'Ready'), stage.name).toMatchObject({ status: 'True' });
       }
     }
-    expect(expected.get('delete')).toEqual({ machines: [], objects: [], volumes: [] });
+    expect(expected.get('delete')).toEqual({ machines: [], objects: [], targets: [], volumes: [] });
     expect(lab.checker.atRest()).toEqual([]);
+    expect(lab.storage.fabric.targets.size).toBe(0);
     expect([...unwrapped], 'host calls outside of any effect').toEqual([]);
     points = crasher.recorded(at).filter(({ effect }) => !reads.has(effect));
     expect(points.length).toBeGreaterThan(30);

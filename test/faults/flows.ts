@@ -6,6 +6,8 @@ import { blank, card, disk, image, machine, namespace } from './objects.ts';
 /** Hosts, storage and networks that the flows find ready. */
 export const POOL = 'pool';
 export const STORE = 'store';
+/** Single disks of a storage server; images of `STORE` go there. */
+export const SAN = 'san';
 export const LAN = 'lan';
 
 export interface Stage {
@@ -16,13 +18,14 @@ export interface Stage {
 const patchMachine = (api: Api, at: string, spec: object): Promise<unknown> =>
   api.patch('VirtualMachine', 'm', at, { spec });
 
-const root = {
+const rootOn = (pool: string) => ({
   name: 'root',
   bootOrder: 1,
-  template: { size: '1Gi', storagePoolRef: { name: STORE }, imageRef: { name: 'tiny' } },
-};
+  template: { size: '1Gi', storagePoolRef: { name: pool }, imageRef: { name: 'tiny' } },
+});
 
-export const stages: readonly Stage[] = [
+/** With all disks in that pool. */
+export const stagesOn = (pool: string): readonly Stage[] => [
   {
     name: 'create',
     act: async ({ api, image: { url, checksum } }, at) => {
@@ -30,9 +33,9 @@ export const stages: readonly Stage[] = [
         namespace(at),
         image('tiny', at, STORE, url, checksum),
         image('unused', at, STORE, url, checksum),
-        disk('data', at, STORE),
+        disk('data', at, pool),
         machine('m', at, POOL, {
-          disks: [root, { name: 'data', diskRef: { name: 'data' } }],
+          disks: [rootOn(pool), { name: 'data', diskRef: { name: 'data' } }],
           networks: [card('eth0', LAN)],
           cloudInit: { hostname: 'first' },
         }),
@@ -45,7 +48,7 @@ export const stages: readonly Stage[] = [
     act: ({ api }, at) =>
       patchMachine(api, at, {
         memory: '512Mi',
-        disks: [root, blank('extra', STORE)],
+        disks: [rootOn(pool), blank('extra', pool)],
         networks: [card('eth0', LAN), card('eth1', LAN)],
         cloudInit: { hostname: 'second' },
       }).then(() => undefined),

@@ -2,11 +2,13 @@
  * The invariants of reference/reliability.md B4 as pure functions over all there is: hosts, and objects of the API.
  * Each answers one sentence per violation, so that a sound world answers nothing.
  */
-import { diskVolumeName, FINALIZER, networkUuid, vmUuid } from '../../src/api/identity.ts';
+import { diskTargetIqn, diskVolumeName, FINALIZER, networkUuid, vmUuid } from '../../src/api/identity.ts';
 import { bytesOf } from '../../src/api/quantity.ts';
+import { filesOf } from '../../src/drivers/hypervisor/shape.ts';
 import type { SimulatedCall } from '../../src/drivers/hypervisor/simulated/gate.ts';
 import { violationsOf } from '../../src/drivers/hypervisor/simulated/invariants.ts';
 import type { SimulatedHost, SimulatedMachine } from '../../src/drivers/hypervisor/simulated/state.ts';
+import type { FabricTarget } from '../../src/drivers/storage/simulated/fabric.ts';
 import type { Thing } from './api.ts';
 
 export interface Facts {
@@ -19,6 +21,8 @@ export interface Facts {
   readonly images: readonly Thing[];
   readonly disks: readonly Thing[];
   readonly machines: readonly Thing[];
+  /** What storage servers serve, by target. */
+  readonly targets: ReadonlyMap<string, FabricTarget>;
 }
 
 export type Violation = string;
@@ -31,9 +35,30 @@ const record = (value: unknown): Readonly<Record<string, unknown>> =>
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-/** I1, I2. */
-export const oneHostOneWriter = ({ hosts }: Facts): Violation[] =>
-  violationsOf(hosts).map(({ invariant, message }) => `${invariant}: ${message}`);
+/** I1, I2; a disk of a storage server is open to one host at most. */
+export const oneHostOneWriter = ({ hosts, targets }: Facts): Violation[] => [
+  ...violationsOf(hosts).map(({ invariant, message }) => `${invariant}: ${message}`),
+  ...[...targets].flatMap(([iqn, { admitted }]) =>
+    admitted.size > 1 ? [`I2: ${iqn} lets in ${[...admitted].toSorted().join(' and ')}`] : [],
+  ),
+];
+
+/** Nobody takes a disk from a machine that runs with it. */
+const cutOff = ({ clusterId, hosts }: Facts): Violation[] =>
+  hosts.flatMap((host) =>
+    [...host.machines.values()]
+      .filter((machine) => ours(machine, clusterId) && machine.power.kind === 'paused')
+      .filter(({ running }) => running?.disks.some(({ attachment }) => attachment.kind === 'network'))
+      .map(({ domainName }) => `I2: ${domainName} on ${host.name} lost a disk while it ran`),
+  );
+
+/** Disks on storage servers whose object is gone. */
+const strayDisks = ({ disks, targets }: Facts): Violation[] => {
+  const known = new Set(disks.map(({ metadata }) => diskTargetIqn(metadata.uid)));
+  return [...targets.keys()]
+    .filter((iqn) => !known.has(iqn))
+    .map((iqn) => `I6: target ${iqn} has no VirtualDisk`);
+};
 
 const ours = (machine: SimulatedMachine, clusterId: string): boolean =>
   machine.record?.clusterId === clusterId;
@@ -80,6 +105,8 @@ export const noOrphans = (facts: Facts): Violation[] => [
   ...strayMachines(facts),
   ...strayVolumes(facts),
   ...strayNetworks(facts),
+  ...strayDisks(facts),
+  ...cutOff(facts),
 ];
 
 /** I15: what is promised on a host, and what is defined there, fits what it has. */
@@ -223,9 +250,7 @@ export const deletionIsDue = (facts: Facts, call: SimulatedCall): Violation[] =>
   const path = `/${subject}`;
   const host = facts.hosts.find(({ name }) => name === call.host);
   const user = [...(host?.machines.values() ?? [])].find(({ running }) =>
-    running?.disks.some(({ attachment }) =>
-      [attachment, ...attachment.backing].some((it) => it.path.endsWith(path)),
-    ),
+    running?.disks.some(({ attachment }) => filesOf(attachment).some((it) => it.path.endsWith(path))),
   );
   const inUse = user === undefined ? [] : [`I5: ${subject} is deleted while ${user.domainName} uses it`];
   const disk = facts.disks.find(({ metadata }) => metadata.uid === uid);

@@ -7,6 +7,7 @@ import { type ControlPlane, startControlPlane } from '../../hack/lab/control-pla
 import { untilCrdsEstablished } from '../../hack/lab/crds.ts';
 import { type FileServer, startFileServer } from '../../hack/lab/http-server.ts';
 import { createWorld, type SimulatedWorld } from '../../src/drivers/hypervisor/simulated/world.ts';
+import { createStorageWorld, type StorageWorld } from '../../src/drivers/storage/simulated/world.ts';
 import { sampleQcow2 } from '../../src/media/qcow2-sample.ts';
 import { type Api, clock, connect } from './api.ts';
 import { type Checker, createChecker } from './checker.ts';
@@ -19,6 +20,7 @@ export interface Lab {
   readonly plane: ControlPlane;
   readonly api: Api;
   readonly world: SimulatedWorld;
+  readonly storage: StorageWorld;
   readonly checker: Checker;
   readonly files: FileServer;
   /** A sound empty qcow2 image of 256 MiB, served by `files`. */
@@ -49,7 +51,9 @@ export const startLab = async (options: { readonly clusterId?: string } = {}): P
   await prepare(plane);
   const api = await connect(plane.kubeconfig);
   await api.apply(namespace('ovcp-system'));
-  const world = createWorld({ clock, random: Math.random });
+  const storage = createStorageWorld({ clock });
+  const { shareState, fabric } = storage;
+  const world = createWorld({ clock, random: Math.random, shareState, fabric });
   const checker = createChecker(world, api, clusterId);
   const bytes = sampleQcow2({});
   files.setRoute('/tiny.qcow2', { kind: 'file', content: { bytes } });
@@ -58,6 +62,7 @@ export const startLab = async (options: { readonly clusterId?: string } = {}): P
     plane,
     api,
     world,
+    storage,
     checker,
     files,
     image: {
@@ -65,7 +70,13 @@ export const startLab = async (options: { readonly clusterId?: string } = {}): P
       checksum: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
     },
     start: async (given = {}) => {
-      const operator = await startOperator({ kubeconfig: plane.kubeconfig, world, clusterId, ...given });
+      const operator = await startOperator({
+        kubeconfig: plane.kubeconfig,
+        world,
+        storage,
+        clusterId,
+        ...given,
+      });
       running.add(operator);
       return operator;
     },

@@ -1,5 +1,5 @@
 /** What is true of one namespace, with everything that differs from run to run put out of it. */
-import { diskSerial, macAddress, vmUuid } from '../../src/api/identity.ts';
+import { diskSerial, diskTargetIqn, macAddress, vmUuid } from '../../src/api/identity.ts';
 import type { Thing } from './api.ts';
 import type { Facts } from './invariants.ts';
 
@@ -31,7 +31,10 @@ const substitutes = (facts: Facts, namespace: string): readonly (readonly [strin
     ]);
     return [...common, ...cards, [vmUuid(facts.clusterId, uid), `<uuid of ${label}>`]];
   });
-  const hosts = facts.hostObjects.map(({ metadata }): readonly [string, string] => [metadata.name, '<host>']);
+  const hosts = facts.hostObjects.flatMap(({ metadata }): (readonly [string, string])[] => [
+    [metadata.name, '<host>'],
+    [metadata.uid, '<uid of host>'],
+  ]);
   const names: (readonly [string, string])[] = [
     ...hosts,
     ...facts.hosts.map(({ name }): readonly [string, string] => [name, '<host>']),
@@ -109,6 +112,18 @@ const volumesOf = (facts: Facts, namespace: string): readonly unknown[] => {
   }));
 };
 
+const targetsOf = (facts: Facts, namespace: string): readonly unknown[] =>
+  facts.disks
+    .filter(({ metadata }) => metadata.namespace === namespace)
+    .flatMap(({ metadata }) => {
+      const iqn = diskTargetIqn(metadata.uid);
+      const target = facts.targets.get(iqn);
+      return target === undefined
+        ? []
+        : [{ iqn, sizeBytes: target.sizeBytes, admitted: [...target.admitted].toSorted() }];
+    })
+    .toSorted((a, b) => (a.iqn < b.iqn ? -1 : 1));
+
 const sorted = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
@@ -129,6 +144,7 @@ export const normalized = (facts: Facts, namespace: string): unknown => {
     objects: [...of(facts.machines), ...of(facts.disks), ...of(facts.images)],
     machines: machinesOf(facts, namespace),
     volumes: volumesOf(facts, namespace),
+    targets: targetsOf(facts, namespace),
   };
   const clean = JSON.parse(scrub(JSON.stringify(state), substitutes(facts, namespace))) as typeof state;
   // An image may have copies on several hosts, depending on where machines went.

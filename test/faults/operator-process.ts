@@ -5,6 +5,8 @@ import { type OperatorConfig, readConfig } from '../../src/config.ts';
 import type { HypervisorPool } from '../../src/drivers/hypervisor/contract.ts';
 import { createSimulatedDriver } from '../../src/drivers/hypervisor/simulated/driver.ts';
 import type { SimulatedWorld } from '../../src/drivers/hypervisor/simulated/world.ts';
+import { createSimulatedStorage } from '../../src/drivers/storage/simulated/driver.ts';
+import type { StorageWorld } from '../../src/drivers/storage/simulated/world.ts';
 import { type ClusterAccess, loadAccess } from '../../src/kube/auth.ts';
 import { createOperator, type Operator } from '../../src/operator.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
@@ -114,12 +116,13 @@ export const startOperator = async (
   options: StartOptions & {
     readonly kubeconfig: string;
     readonly world: SimulatedWorld;
+    readonly storage: StorageWorld;
     readonly clusterId: string;
   },
 ): Promise<OperatorProcess> => {
-  const { world, clusterId, onEffect } = options;
+  const { world, storage, clusterId, onEffect } = options;
   const passes = new AsyncLocalStorage<PassId>();
-  const pools = new Set<HypervisorPool>();
+  const pools = new Set<Pick<HypervisorPool, 'close'>>();
   const ends = new AbortController();
   let killed = false;
   const kill = (): boolean => {
@@ -154,7 +157,20 @@ export const startOperator = async (
         throw new Fault('unsupported', 'This test has no libvirt.');
       },
     },
-    storageDrivers: {},
+    storageDrivers: {
+      simulated: async () => {
+        const storageDriver = createSimulatedStorage(storage);
+        return {
+          ...storageDriver,
+          open: (settings) => {
+            const server = storageDriver.open(settings);
+            pools.add(server);
+            if (killed) void server.close();
+            return server;
+          },
+        };
+      },
+    },
     lookUp: async (name) => [name],
     clock: options.clock ?? clock,
     log: createPassLog(passes, options.lines),

@@ -1,6 +1,6 @@
 /** A tenant with a pool of one host, and a victim in another namespace whose machine runs on the same host. */
 import { diskVolumeName, vmUuid } from '../../src/api/identity.ts';
-import type { DiskShape } from '../../src/drivers/hypervisor/shape.ts';
+import { type DiskShape, filesOf } from '../../src/drivers/hypervisor/shape.ts';
 import type { SimulatedVolume } from '../../src/drivers/hypervisor/simulated/state.ts';
 import type { Thing } from './api.ts';
 import { CLUSTER, type Lab } from './lab.ts';
@@ -20,6 +20,8 @@ export interface Tenants {
   /** All that lies on the host. */
   volumes(): ReadonlyMap<string, SimulatedVolume>;
   runningDisks(name: string, at?: string): readonly DiskShape[];
+  /** Paths of the files that the first disk of a running machine stands on, nearest first. */
+  filesOf(name: string): readonly string[];
   /** Volume of the victim's disk. */
   preysVolume(): string;
   /** Writes into the status of one of the tenant's objects. */
@@ -46,14 +48,18 @@ export const setTenants = async (lab: Lab): Promise<Tenants> => {
     machine('prey', victim, tenant, { disks: [blank('root', tenant, { size: '7Gi' })], ...hard }),
   );
   await ready('VirtualMachine', 'prey', victim);
+  const runningDisks: Tenants['runningDisks'] = (name, at = tenant) =>
+    lab.world.hand.machine(vmUuid(CLUSTER, uidOf('VirtualMachine', name, at)))?.machine.running?.disks ?? [];
   return {
     scene,
     ready,
     uidOf,
     volumes: () => new Map([...lab.world.get('only').directories.values()].flatMap((it) => [...it.volumes])),
-    runningDisks: (name, at = tenant) =>
-      lab.world.hand.machine(vmUuid(CLUSTER, uidOf('VirtualMachine', name, at)))?.machine.running?.disks ??
-      [],
+    runningDisks,
+    filesOf: (name) => {
+      const [disk] = runningDisks(name);
+      return disk === undefined ? [] : filesOf(disk.attachment).map(({ path }) => path);
+    },
     preysVolume: () => diskVolumeName(uidOf('VirtualDisk', 'prey.root', victim), 'qcow2'),
     forge: (kind, name, status) => lab.api.patch(kind, name, tenant, { status }, 'status'),
     restart: async (name) => {

@@ -34,6 +34,8 @@ const advice = {
   Connecting: 'Wait. If it lasts, see HostUnreachable.',
   Importing: 'Wait: `kubectl get oimg` shows the percentage.',
   Copying: 'Wait.',
+  GrowsAtPowerCycle: 'Stop and start the machine when it suits: the disk grows in between.',
+  Publishing: 'Wait. If it lasts, look at the health of the StoragePool.',
   Growing: 'Wait. The file system inside the guest is grown in the guest.',
   Attaching: 'Wait.',
   Detaching: 'Wait. The guest has to let go of the device; unmount it there.',

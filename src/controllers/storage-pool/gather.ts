@@ -37,6 +37,7 @@ export const gather = (context: ControllerContext, key: string): StoragePoolWorl
       setupOf(pool, []) === undefined
         ? { kind: 'none' }
         : (context.storage.session(key)?.state(pool.metadata.generation) ?? { kind: 'opening' }),
+    loginVersion: context.storage.session(key)?.login()?.version,
     erases: erasesOnDeletion(pool),
   };
 };

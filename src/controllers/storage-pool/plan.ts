@@ -1,6 +1,6 @@
 /** The next step for a StoragePool: its servers and its hosts, each as far as it can go by itself. Pure. */
 import { FINALIZER } from '../../api/identity.ts';
-import { topologyOf } from '../../api/storage-pool.ts';
+import { servesDisks, topologyOf } from '../../api/storage-pool.ts';
 import type { Plan } from '../../runtime/pass.ts';
 import {
   fits,
@@ -76,7 +76,8 @@ const planDeletion = (world: StoragePoolWorld, sight: StorageSight): Next => {
   const there = sites.filter((site) => (kindAt(sight, site) ?? 'absent') !== 'absent');
   const forgettable = there.filter((site) => kindAt(sight, site) !== 'failed').map(({ name }) => name);
   if (forgettable.length > 0) return step({ kind: 'forget', hosts: forgettable });
-  const unseen = sites.some(({ state }) => state.kind === 'unusable' && !state.gone);
+  const unseen =
+    !servesDisks(world.pool.spec) && sites.some(({ state }) => state.kind === 'unusable' && !state.gone);
   return there.length > 0 || unseen ? { kind: 'wait' } : serverRemoval(world, sight);
 };
 

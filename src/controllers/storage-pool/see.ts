@@ -1,4 +1,5 @@
 /** What is really there: the place on every host that can be used, each asked by itself. Never mutates. */
+import { servesDisks } from '../../api/storage-pool.ts';
 import type { PlaceSeen } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault, toFault } from '../../runtime/fault.ts';
 import { within } from '../../runtime/within.ts';
@@ -44,6 +45,8 @@ const seeHosts = async (
   world: StoragePoolWorld,
   signal: AbortSignal,
 ): Promise<StorageSight['hosts']> => {
+  // Of single disks nothing is on a host: its facts tell whether it can take them.
+  if (servesDisks(world.pool.spec)) return new Map();
   const usable = world.sites.filter((site) => site.state.kind === 'usable' && fits(world, site));
   const seen = await Promise.all(
     usable.map((site) =>

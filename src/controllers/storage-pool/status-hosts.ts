@@ -1,7 +1,7 @@
 /** The storage as each host sees it, and the space of all of them. Pure. */
 import { bytesOf, formatQuantity } from '../../api/quantity.ts';
 import type { Reason } from '../../api/reasons.ts';
-import type { StoragePoolStatus } from '../../api/storage-pool.ts';
+import { type StoragePoolStatus, servesDisks } from '../../api/storage-pool.ts';
 import { knownReason } from '../standing.ts';
 import { fits, type StoragePoolWorld, type StorageSight, type StorageSite } from './world.ts';
 
@@ -11,6 +11,25 @@ interface Word {
   readonly reason: Reason;
   readonly message: string;
 }
+
+const isServing = ({ server }: StorageSight): boolean =>
+  server.kind === 'seen' && server.plan.kind !== 'step' && server.plan.health.state !== 'Unusable';
+
+/** A server that cannot be asked takes nothing from hosts that were ready: what they have open goes on. */
+const servedWord = (
+  { pool }: StoragePoolWorld,
+  { name, state }: StorageSite,
+  sight: StorageSight | undefined,
+): Word | undefined => {
+  if (state.kind === 'usable' && !state.facts.attachmentKinds.includes('network')) {
+    const message =
+      'The emulator of the host cannot open disks of iSCSI targets: its driver is not installed (Debian: qemu-block-extra).';
+    return { reason: 'UnsupportedByHost', message };
+  }
+  const wasReady = pool.status?.hosts?.some((it) => it.name === name && it.ready) === true;
+  if (wasReady || (sight !== undefined && isServing(sight))) return undefined;
+  return { reason: 'StorageNotReady', message: 'The storage server does not serve yet.' };
+};
 
 const unreadyWord = (
   world: StoragePoolWorld,
@@ -30,6 +49,7 @@ const unreadyWord = (
     };
   }
   if (site.state.kind === 'unusable') return site.state;
+  if (servesDisks(world.pool.spec)) return servedWord(world, site, sight);
   const seen = sight?.hosts.get(site.name);
   switch (seen?.kind) {
     case undefined:

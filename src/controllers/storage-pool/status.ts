@@ -138,6 +138,13 @@ const standingOf = (
   return standing.reason === 'Ready' ? (fullness(space) ?? standing) : standing;
 };
 
+/** Kept while the Secret cannot be read: another version would look like a change of every machine. */
+const loginOf = ({ pool, loginVersion }: StoragePoolWorld): Pick<StoragePoolStatus, 'login'> => {
+  if (pool.spec.driver !== 'iscsi' || pool.spec.iscsi.chap === undefined) return {};
+  const version = loginVersion ?? pool.status?.login?.version;
+  return version === undefined ? {} : { login: { version } };
+};
+
 export const statusOf = (
   world: StoragePoolWorld,
   sight: StorageSight | undefined,
@@ -170,6 +177,7 @@ export const statusOf = (
   const stamp = { generation: pool.metadata.generation, nowMs };
   return {
     observedGeneration: pool.metadata.generation,
+    ...loginOf(world),
     ...serverStatusOf(sight, pool.status, hostsReady > 0),
     hosts,
     hostsReady,

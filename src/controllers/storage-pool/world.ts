@@ -23,6 +23,8 @@ export interface StoragePoolWorld {
   readonly images: readonly string[];
   /** `none`: hosts are all there is. */
   readonly server: ServerState | { readonly kind: 'none' };
+  /** Version of the Secret that hosts log in with, as far as it is known. */
+  readonly loginVersion?: string | undefined;
   /** What the operator made on the servers goes with the StoragePool. */
   readonly erases: boolean;
 }
@@ -83,6 +85,7 @@ export const fits = ({ pool }: StoragePoolWorld, { driver }: Site): boolean => {
       return driver === 'simulated';
     case 'gluster':
     case 'nfs':
+    case 'iscsi':
       return driver !== 'simulated';
     default:
       return pool.spec satisfies never;

@@ -190,7 +190,14 @@ describe('the home of a disk', () => {
   });
 
   it('is beside the disk it is copied from', () => {
-    const source = { kind: 'disk', name: 'a', volume: 'v', sizeBytes: 1, host: 'kvm.node2' } as const;
+    const source = {
+      kind: 'disk',
+      uid: 'd0',
+      name: 'a',
+      volume: 'v',
+      sizeBytes: 1,
+      host: 'kvm.node2',
+    } as const;
     expect(homeOf(sampleWorld(sampleDisk(), { source, users: [sampleUser()] }))).toBe('kvm.node2');
   });
 });

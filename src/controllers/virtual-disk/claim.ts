@@ -32,7 +32,8 @@ const kept = (world: DiskWorld, seen: DiskSight | undefined, claim: Claim): bool
   const ghost = seen?.ghost;
   if (goesAlong(world, holder)) return true;
   if (holder === undefined || holder.deleting) return ghost === undefined || !isGone(ghost);
-  if (!holder.released || holder.wantsToRun) return true;
+  // A machine that was stopped gives its disk back for the moment in which it can grow.
+  if (!holder.released || (holder.wantsToRun && world.served?.growsNext !== true)) return true;
   return ghost === undefined || !isUnplugged(ghost, diskSerial(world.disk.metadata.uid));
 };
 

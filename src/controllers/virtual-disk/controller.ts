@@ -2,7 +2,7 @@
 import { fitTo } from '../../api/fit.ts';
 import { vmUuid } from '../../api/identity.ts';
 import { API_VERSION } from '../../api/kind.ts';
-import { type VirtualDiskStatus, virtualDisk } from '../../api/virtual-disk.ts';
+import { type VirtualDisk, type VirtualDiskStatus, virtualDisk } from '../../api/virtual-disk.ts';
 import type { Controller } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
 import { Fault, isFault } from '../../runtime/fault.ts';
@@ -13,6 +13,7 @@ import type { ControllerDeps } from '../controller-deps.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { createKindController } from '../kind-controller.ts';
 import { referenceTo } from '../object-writes.ts';
+import { isServed } from '../served.ts';
 import { standingEvents } from '../standing.ts';
 import { claimOf, homeOf } from './claim.ts';
 import { decide } from './decide.ts';
@@ -33,8 +34,13 @@ export interface DiskController {
 
 type Enqueue = (key: string, priority?: number) => void;
 
+/** A claim is followed by what the storage server has to do for it. */
+const servedView = ({ status }: VirtualDisk): unknown => [status?.claim, status?.size];
+
 const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   const { kinds } = context;
+  const isOnServer = (disk: VirtualDisk): boolean =>
+    isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name));
   const wake = (index: string, value: string): void => {
     for (const disk of kinds.disks.store.byIndex(index, value))
       enqueue(`${disk.metadata.namespace}/${disk.metadata.name}`);
@@ -53,7 +59,8 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
         [old.metadata.annotations, old.metadata.finalizers],
         [now.metadata.annotations, now.metadata.finalizers],
       ) &&
-      old.status?.observedGeneration === now.status?.observedGeneration;
+      old.status?.observedGeneration === now.status?.observedGeneration &&
+      (!isOnServer(now) || statusEqual(servedView(old), servedView(now)));
     if (!same) enqueue(key, old === undefined ? priorities.resync : priorities.userChange);
   });
   kinds.machines.store.subscribe(({ old, new: now }) => {
@@ -69,7 +76,12 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   kinds.images.store.subscribe(({ key }) => wake('image', key));
   kinds.storagePools.store.subscribe(({ key, old, new: now }) => {
     // Free space changes all the time; only readiness and the spec matter here.
-    const ready = (pool: typeof now): unknown => pool?.status?.hosts?.map((host) => [host.name, host.ready]);
+    const ready = (pool: typeof now): unknown => [
+      pool?.status?.hosts?.map((host) => [host.name, host.ready]),
+      // Disks on a server that answers again are looked at at once.
+      pool?.status?.health?.state,
+      pool?.status?.login,
+    ];
     if (old?.metadata.generation !== now?.metadata.generation || !statusEqual(ready(old), ready(now)))
       wake('storagePool', key);
   });

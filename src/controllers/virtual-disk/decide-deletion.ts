@@ -2,6 +2,7 @@
 
 import { step, wait } from '../decision.ts';
 import { claimOf } from './claim.ts';
+import { decideServedRemoval } from './decide-served.ts';
 import type { Decision } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
@@ -39,6 +40,7 @@ export const decideDeletion = (world: DiskWorld, seen: DiskSight): Decision => {
   const { disk } = world;
   const needed = neededBy(world, seen);
   if (needed !== undefined) return needed;
+  if (world.served !== undefined) return decideServedRemoval(world, seen);
   if (disk.spec.reclaimPolicy === 'Retain' || world.place === undefined) {
     return step({ kind: 'removeFinalizer' }, 'Deleting', 'The data stays on the storage.');
   }

@@ -13,6 +13,7 @@ const image = (change: Partial<Extract<SourceWorld, { kind: 'image' }>> = {}): S
   file: 'ovcp-image-i1.qcow2',
   virtualSizeBytes: 2 * GiB,
   linked: true,
+  readers: [],
   readyOn: ['kvm.node1'],
   ...change,
 });
@@ -69,6 +70,7 @@ describe('a new disk', () => {
   it('is not copied from a disk in use', () => {
     const source = {
       kind: 'disk',
+      uid: 'd0',
       name: 'a',
       volume: 'v',
       sizeBytes: GiB,
@@ -117,7 +119,16 @@ describe('a disk that was made', () => {
   });
 
   it('is lost with a host that was declared gone', () => {
-    const hosts = [{ name: 'kvm.node1', id: 'node1', pool: 'kvm', usable: false, declaredDown: 'fire' }];
+    const hosts = [
+      {
+        name: 'kvm.node1',
+        id: 'node1',
+        pool: 'kvm',
+        usable: false,
+        declaredDown: 'fire',
+        initiator: 'iqn.host.1',
+      },
+    ];
     expect(decide(sampleWorld(made, { hosts }), nothing)).toMatchObject({ reason: 'DiskLost' });
   });
 });

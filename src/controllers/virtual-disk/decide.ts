@@ -5,6 +5,7 @@ import type { VolumeSeen } from '../../drivers/hypervisor/host-storage.ts';
 import { settled, step, wait } from '../decision.ts';
 import { claimOf, homeOf } from './claim.ts';
 import { decideDeletion } from './decide-deletion.ts';
+import { decideServed } from './decide-served.ts';
 import type { Decision } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
@@ -174,6 +175,7 @@ export const decide = (world: DiskWorld, seen: DiskSight): Decision => {
   if (world.pausedBy !== undefined) return settled('progress', 'Paused', `Paused: ${world.pausedBy}.`);
   if (world.poolLack !== undefined) return wait('invalid', world.poolLack.reason, world.poolLack.message);
   if (!ours) return step({ kind: 'addFinalizer' }, 'Creating', 'The disk is being made.');
+  if (world.served !== undefined) return decideServed(world, seen);
   const home = homeOf(world);
   return home === undefined ? decideHomeless(world) : decideAt(world, seen, home);
 };

@@ -1,5 +1,13 @@
 import type { StorageStep, StorageWork } from '../../drivers/hypervisor/host-storage.ts';
+import type { ServedStep } from '../../drivers/storage/contract.ts';
 import type { Decision as GenericDecision } from '../decision.ts';
+import type { ImageReader } from './world.ts';
+
+/** What a disk of a storage server begins with. */
+export type ServedSource =
+  | { readonly kind: 'blank' }
+  | { readonly kind: 'clone'; readonly diskUid: string }
+  | { readonly kind: 'image'; readonly reader: ImageReader; readonly file: string };
 
 /** One idempotent step of a disk's life. */
 export type DiskStep =
@@ -10,6 +18,12 @@ export type DiskStep =
   | { readonly kind: 'copy'; readonly host: string; readonly work: Extract<StorageWork, { kind: 'copy' }> }
   /** The job ended badly: its fault is told, and it may start again. */
   | { readonly kind: 'failCopy' }
+  | { readonly kind: 'serve'; readonly step: Extract<ServedStep, { kind: 'grow' | 'publish' | 'delete' }> }
+  /** Takes the disk from a host: the secret first, when it needs it for no other disk, then the right to log in. */
+  | { readonly kind: 'withdraw'; readonly iqn: string; readonly secretFrom?: string | undefined }
+  /** Long work on a storage server, in the jobs room. */
+  | { readonly kind: 'make'; readonly from: ServedSource; readonly sizeBytes: number }
+  | { readonly kind: 'cancelMake' }
   /** The last clone of an image whose object is gone takes the image's file with it. */
   | { readonly kind: 'dropImage'; readonly host: string; readonly file: string };
 

@@ -1,15 +1,34 @@
 /** The world of one disk, from stores alone. */
-import { diskVolumeName, domainName, FINALIZER, PAUSED_ANNOTATION, vmUuid } from '../../api/identity.ts';
+import {
+  diskVolumeName,
+  domainName,
+  FINALIZER,
+  hostInitiatorIqn,
+  PAUSED_ANNOTATION,
+  servedVolumeName,
+  vmUuid,
+} from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
+import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
 import type { Jobs } from '../../runtime/jobs.ts';
 import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { imageFileName, isLinked, linkedImageUid, placeOf } from '../places.ts';
-import type { DiskWorld, HostWorld, Lack, SourceWorld, UserWorld } from './world.ts';
+import { isServed, openDiskServer } from '../served.ts';
+import { growsNext } from './decide-served.ts';
+import type {
+  DiskWorld,
+  HostWorld,
+  ImageReader,
+  Lack,
+  ServedWorld,
+  SourceWorld,
+  UserWorld,
+} from './world.ts';
 
 export interface GatherDeps {
   readonly context: ControllerContext;
@@ -96,6 +115,7 @@ const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): rea
           pool: ref.name,
           usable: seen?.kind === 'reachable' && ready,
           declaredDown: host.spec.declaredDown?.reason,
+          initiator: hostInitiatorIqn(host.metadata.uid),
         };
       }),
     )
@@ -106,13 +126,29 @@ const lacking = (reason: Lack['reason'], message: string): SourceWorld => ({
   lack: { reason, message },
 });
 
-const imageSource = (context: ControllerContext, disk: VirtualDisk, name: string): SourceWorld => {
+/** Hosts that can be asked now and have a complete copy; the first of them is read from. */
+const readersOf = (context: ControllerContext, image: VirtualMachineImage): readonly ImageReader[] => {
+  const pool = context.kinds.storagePools.store.get(image.spec.storagePoolRef.name);
+  if (pool === undefined) return [];
+  const place = placeOf(context.clusterId, pool);
+  const copies = (image.status?.copies ?? []).filter(({ state }) => state === 'Ready');
+  return hostsOf(context, pool)
+    .filter(({ name, usable }) => usable && copies.some(({ host }) => host === undefined || host === name))
+    .map(({ name, id, pool: hostPool }) => ({ name, id, pool: hostPool, place }));
+};
+
+const imageSource = (
+  context: ControllerContext,
+  disk: VirtualDisk,
+  name: string,
+  served: boolean,
+): SourceWorld => {
   const image = context.kinds.images.store.get(besides(disk, name));
   if (image === undefined)
     return lacking('ImageNotFound', `VirtualMachineImage ${name} does not exist in this namespace.`);
   if (image.spec.format === 'iso')
     return lacking('ImageFormatUnsuitable', `Image ${name} is an ISO image: a disk cannot be made from it.`);
-  if (image.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
+  if (!served && image.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
     return lacking(
       'ImageFormatUnsuitable',
       `Image ${name} is in StoragePool ${image.spec.storagePoolRef.name}: a disk is made in the pool of its image.`,
@@ -131,8 +167,9 @@ const imageSource = (context: ControllerContext, disk: VirtualDisk, name: string
     digest: image.status?.digest,
     file: imageFileName(image.metadata.uid, image.spec.format),
     virtualSizeBytes: bytesOf(image.status?.virtualSize ?? '0'),
-    linked: isLinked(disk),
+    linked: !served && isLinked(disk),
     readyOn: copies.map(({ host }) => host),
+    readers: served ? readersOf(context, image) : [],
   };
 };
 
@@ -151,6 +188,7 @@ const diskSource = ({ context, granting }: GatherDeps, disk: VirtualDisk, name: 
   return {
     kind: 'disk',
     name,
+    uid: from.metadata.uid,
     // Names are derived, never read from a status: that may have been written by somebody else.
     volume: diskVolumeName(from.metadata.uid, from.spec.format),
     sizeBytes: bytesOf(from.status.size ?? from.spec.size),
@@ -159,7 +197,7 @@ const diskSource = ({ context, granting }: GatherDeps, disk: VirtualDisk, name: 
   };
 };
 
-const sourceOf = (deps: GatherDeps, disk: VirtualDisk): SourceWorld => {
+const sourceOf = (deps: GatherDeps, disk: VirtualDisk, served: boolean): SourceWorld => {
   const { source } = disk.spec;
   // Made is made: what becomes of the source later is no matter.
   if (disk.status?.volume !== undefined) return { kind: 'blank' };
@@ -167,7 +205,7 @@ const sourceOf = (deps: GatherDeps, disk: VirtualDisk): SourceWorld => {
     case 'Blank':
       return { kind: 'blank' };
     case 'Image':
-      return imageSource(deps.context, disk, source.imageRef.name);
+      return imageSource(deps.context, disk, source.imageRef.name, served);
     case 'Disk':
       return diskSource(deps, disk, source.diskRef.name);
     default:
@@ -179,11 +217,13 @@ const ghostOf = (
   context: ControllerContext,
   disk: VirtualDisk,
   users: readonly UserWorld[],
+  served: ServedWorld | undefined,
 ): DiskWorld['ghost'] => {
   const claim = disk.status?.claim;
   if (claim?.vmUid === undefined || claim.vmName === undefined) return undefined;
   const holder = users.find(({ uid }) => uid === claim.vmUid);
-  if (holder !== undefined && !holder.deleting && (holder.wantsToRun || !holder.released)) return undefined;
+  const stays = holder?.wantsToRun === true && served?.growsNext !== true;
+  if (holder !== undefined && !holder.deleting && (stays || !holder.released)) return undefined;
   const { clusterId } = context;
   const { namespace } = disk.metadata;
   const { vmUid: uid, vmName: name } = claim;
@@ -205,6 +245,23 @@ const copiesOf = (context: ControllerContext, disk: VirtualDisk): readonly Virtu
 const isToBeFilled = ({ status, metadata }: VirtualDisk): boolean =>
   status?.volume === undefined && metadata.deletionTimestamp === undefined;
 
+const servedOf = (
+  context: ControllerContext,
+  disk: VirtualDisk,
+  pool: StoragePool | undefined,
+): ServedWorld | undefined => {
+  if (!isServed(pool)) return undefined;
+  const growsOnline = openDiskServer(context, pool)?.growsOnline;
+  const { size, claim } = disk.status ?? {};
+  const used = context.kinds.disks.store.byIndex('usedOn', `${pool.metadata.name}@${claim?.host}`);
+  return {
+    pool,
+    growsOnline,
+    growsNext: growsNext({ growsOnline }, bytesOf(disk.spec.size), size === undefined ? size : bytesOf(size)),
+    lastOnHost: used.every(({ metadata }) => metadata.uid === disk.metadata.uid),
+  };
+};
+
 const orphanedImage = (context: ControllerContext, disk: VirtualDisk): string | undefined => {
   const uid = linkedImageUid(disk, (it) => context.kinds.images.store.byIndex('uid', it));
   if (uid === undefined) return undefined;
@@ -221,23 +278,28 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
   const pool = context.kinds.storagePools.store.get(disk.spec.storagePoolRef.name);
   const users = usersOf(context, disk);
   const copies = copiesOf(context, disk);
+  const served = servedOf(context, disk, pool);
   return {
     clusterId: context.clusterId,
     disk,
-    volume: diskVolumeName(disk.metadata.uid, disk.spec.format),
+    volume:
+      served === undefined
+        ? diskVolumeName(disk.metadata.uid, disk.spec.format)
+        : servedVolumeName(disk.metadata.uid),
     pausedBy: disk.metadata.annotations?.[PAUSED_ANNOTATION],
     place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
     poolLack: poolLackOf(context, disk, pool),
     shared: pool !== undefined && topologyOf(pool.spec) === 'Shared',
+    served,
     hosts: hostsOf(context, pool),
     users,
-    ghost: ghostOf(context, disk, users),
-    source: sourceOf(deps, disk),
+    ghost: ghostOf(context, disk, users, served),
+    source: sourceOf(deps, disk, served !== undefined),
     copiedBy: copies.filter(isToBeFilled).map(({ metadata }) => metadata.name),
     copying: copies.some(({ metadata }) =>
       ['queued', 'running'].includes(jobs.get(metadata.uid)?.kind ?? ''),
     ),
-    orphanedImage: orphanedImage(context, disk),
+    orphanedImage: served === undefined ? orphanedImage(context, disk) : undefined,
     job: jobs.get(disk.metadata.uid),
   };
 };

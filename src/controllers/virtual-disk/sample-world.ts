@@ -66,8 +66,8 @@ export const sampleWorld = (
   place: { clusterId: 'cluster-1', poolUid: 'p1', poolName: 'local', path: '/disks', topology: 'HostLocal' },
   shared: false,
   hosts: [
-    { name: 'kvm.node1', id: 'node1', pool: 'kvm', usable: true },
-    { name: 'kvm.node2', id: 'node2', pool: 'kvm', usable: true },
+    { name: 'kvm.node1', id: 'node1', pool: 'kvm', usable: true, initiator: 'iqn.host.1' },
+    { name: 'kvm.node2', id: 'node2', pool: 'kvm', usable: true, initiator: 'iqn.host.2' },
   ],
   users: [],
   source: { kind: 'blank' },

@@ -2,8 +2,9 @@
 import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { ControllerContext } from '../context.ts';
+import { diskServerOf } from '../served.ts';
 import { homeOf } from './claim.ts';
-import type { DiskSight, DiskWorld, HostWorld } from './world.ts';
+import type { DiskSight, DiskWorld, HostWorld, ServedWorld } from './world.ts';
 
 /** The bound host; on deletion of a disk that names none, every host that could have it. */
 const hostsToAsk = (world: DiskWorld): readonly HostWorld[] => {
@@ -54,12 +55,28 @@ const lookForGhost = async (
   };
 };
 
+/** Hosts are asked for the ghost alone: nothing of the disk lies there. */
+const seeServed = async (
+  context: ControllerContext,
+  world: DiskWorld,
+  { pool }: ServedWorld,
+  signal: AbortSignal,
+): Promise<DiskSight> => {
+  const server = diskServerOf(context, pool);
+  const [ghost, sight] = await Promise.all([
+    lookForGhost(context, world, signal),
+    server.see({ diskUid: world.disk.metadata.uid }, signal),
+  ]);
+  return { volumes: [], unseen: [], ghost, served: sight };
+};
+
 export const see = async (
   context: ControllerContext,
   world: DiskWorld,
   signal: AbortSignal,
 ): Promise<DiskSight> => {
-  const { place } = world;
+  const { place, served } = world;
+  if (served !== undefined) return seeServed(context, world, served, signal);
   const asked = hostsToAsk(world).filter(({ declaredDown }) => declaredDown === undefined);
   awaitConnections(context, asked);
   const ghost = await lookForGhost(context, world, signal);

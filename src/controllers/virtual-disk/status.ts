@@ -8,8 +8,9 @@ import type { Fault } from '../../runtime/fault.ts';
 import type { Plan } from '../../runtime/pass.ts';
 import { imageUidOf, isLinked } from '../places.ts';
 import { kstatusOf, verdictOfFault } from '../verdict.ts';
-import { claimOf, homeOf } from './claim.ts';
+import { type Claim, claimOf, homeOf } from './claim.ts';
 import { decide, volumeAt } from './decide.ts';
+import { isPublished } from './decide-served.ts';
 import type { DiskStep } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
@@ -35,6 +36,31 @@ const imageOf = (
   return { image: { uid, name: disk.spec.source.imageRef.name } };
 };
 
+/** Undefined unless the disk is there on its storage server. */
+const servedRecord = (
+  { disk, served, source, volume: name }: DiskWorld,
+  seen: DiskSight | undefined,
+): Partial<VirtualDiskStatus> | undefined => {
+  const sight = seen?.served;
+  if (served === undefined || sight?.kind !== 'present' || !sight.complete) return undefined;
+  const { uid, name: imageName, digest } = source.kind === 'image' ? source : (disk.status?.image ?? {});
+  return {
+    volume: { pool: served.pool.metadata.uid, name, format: 'raw' },
+    size: formatQuantity(sight.sizeBytes),
+    ...(uid === undefined || imageName === undefined
+      ? {}
+      : { image: { uid, name: imageName, ...(digest === undefined ? {} : { digest }) } }),
+  };
+};
+
+/** With what the storage server says of its host; kept as it was while that is not known. */
+const withPublished = (world: DiskWorld, seen: DiskSight | undefined, claim: Claim): Claim => {
+  if (world.served === undefined) return claim;
+  const { published: was, ...rest } = claim;
+  const is = isPublished(world, seen, claim.host) ?? was;
+  return is === true ? { ...rest, published: true } : rest;
+};
+
 const recordOf = (world: DiskWorld, seen: DiskSight | undefined): Partial<VirtualDiskStatus> => {
   const { disk, place, shared } = world;
   const { host, volume, size, allocated, image } = disk.status ?? {};
@@ -47,6 +73,8 @@ const recordOf = (world: DiskWorld, seen: DiskSight | undefined): Partial<Virtua
     ...(allocated === undefined ? {} : { allocated }),
     ...(image === undefined ? {} : { image }),
   };
+  const served = servedRecord(world, seen);
+  if (served !== undefined) return { ...former, ...served };
   if (found === undefined || !found.complete || place === undefined || home === undefined) return former;
   return {
     ...former,
@@ -92,7 +120,7 @@ export const statusOf = (
   const stamp = { generation: disk.metadata.generation, nowMs };
   return {
     ...record,
-    ...(claim === undefined ? {} : { claim }),
+    ...(claim === undefined ? {} : { claim: withPublished(world, seen, claim) }),
     observedGeneration: disk.metadata.generation,
     conditions: [
       ...setConditions(disk.status?.conditions ?? [], [...kstatusOf(verdict), ...deleting, ...paused], stamp),

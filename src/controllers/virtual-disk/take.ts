@@ -6,6 +6,7 @@ import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { takeServed } from './take-served.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
 type Ended = Taken<DiskSight>;
@@ -99,6 +100,11 @@ export const take = async (
     }
     case 'dropImage':
       return dropImage(deps, world, step, signal);
+    case 'serve':
+    case 'withdraw':
+    case 'make':
+    case 'cancelMake':
+      return takeServed(deps, world, seen, step, signal);
     default:
       return step satisfies never;
   }

@@ -1,8 +1,10 @@
 /** Everything a pass over one disk knows before it looks at hosts. Plain data, gathered from stores alone. */
 import type { Reason } from '../../api/reasons.ts';
+import type { StoragePool } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { HostId, VmIdentity, VmSeen } from '../../drivers/hypervisor/contract.ts';
 import type { StoragePlace, VolumeSight } from '../../drivers/hypervisor/host-storage.ts';
+import type { ServedSight } from '../../drivers/storage/contract.ts';
 import type { JobState } from '../../runtime/jobs.ts';
 
 export interface Lack {
@@ -35,6 +37,27 @@ export interface HostWorld {
   readonly pool: string;
   readonly usable: boolean;
   readonly declaredDown?: string | undefined;
+  /** By this name storage servers know it. */
+  readonly initiator: string;
+}
+
+/** A host with a complete copy of the image. */
+export interface ImageReader {
+  readonly name: string;
+  readonly id: HostId;
+  readonly pool: string;
+  readonly place: StoragePlace;
+}
+
+/** The disk is one of a storage server. */
+export interface ServedWorld {
+  readonly pool: StoragePool;
+  /** Undefined while the server cannot be asked. */
+  readonly growsOnline: boolean | undefined;
+  /** The machine that holds it has to let go of it so that it can grow. */
+  readonly growsNext: boolean;
+  /** No other disk of the pool is used on the host of the claim. */
+  readonly lastOnHost: boolean;
 }
 
 /** What the disk is made from, resolved. */
@@ -50,10 +73,13 @@ export type SourceWorld =
       readonly linked: boolean;
       /** Host objects with a complete copy; undefined: a shared pool has it. */
       readonly readyOn: readonly (string | undefined)[];
+      /** Where its file can be read, for a disk that is not made on a host; empty else. */
+      readonly readers: readonly ImageReader[];
     }
   | {
       readonly kind: 'disk';
       readonly name: string;
+      readonly uid: string;
       readonly volume: string;
       readonly sizeBytes: number;
       readonly host?: string | undefined;
@@ -70,6 +96,8 @@ export interface DiskWorld {
   readonly place?: StoragePlace | undefined;
   readonly poolLack?: Lack | undefined;
   readonly shared: boolean;
+  /** Undefined: files on hosts. */
+  readonly served?: ServedWorld | undefined;
   readonly hosts: readonly HostWorld[];
   readonly users: readonly UserWorld[];
   /** The holder of the claim is gone, going or says that it let go: hosts are asked before the claim passes on. */
@@ -89,5 +117,7 @@ export interface DiskSight {
   readonly volumes: readonly { readonly host: string; readonly sight: VolumeSight }[];
   /** Hosts that may hold the volume and could not be asked. */
   readonly unseen: readonly string[];
+  /** What the storage server has of it. */
+  readonly served?: ServedSight | undefined;
   readonly ghost?: VmSeen | undefined;
 }

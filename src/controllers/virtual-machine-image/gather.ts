@@ -9,6 +9,7 @@ import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { imageFileName, isLinked, placeOf } from '../places.ts';
+import { isServed } from '../served.ts';
 import type { ImportRoom } from './import-room.ts';
 import type { HostWorld, ImageWorld, Lack } from './world.ts';
 
@@ -68,16 +69,21 @@ const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): rea
 
 /** Where the disk is bound, or will be: beside the machines that name it. */
 const hostsOfDisk = ({ kinds }: ControllerContext, disk: VirtualDisk): readonly (string | undefined)[] =>
-  disk.status?.host === undefined
-    ? kinds.machines.store
-        .byIndex('disk', besides(disk, disk.metadata.name))
-        .filter((vm) => !isGoing(vm))
-        .map((vm) => vm.status?.host)
-    : [disk.status.host];
+  isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name))
+    ? // Filled through the operator: any copy will do.
+      []
+    : disk.status?.host === undefined
+      ? kinds.machines.store
+          .byIndex('disk', besides(disk, disk.metadata.name))
+          .filter((vm) => !isGoing(vm))
+          .map((vm) => vm.status?.host)
+      : [disk.status.host];
 
 /** A full copy that was made needs its image no more. */
-const standsOn = (disk: VirtualDisk): boolean =>
-  !isGoing(disk) && (disk.status?.volume === undefined || isLinked(disk));
+const standsOn = ({ kinds }: ControllerContext, disk: VirtualDisk): boolean =>
+  !isGoing(disk) &&
+  (disk.status?.volume === undefined ||
+    (isLinked(disk) && !isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name))));
 
 const hasInDrive = (vm: VirtualMachine, image: VirtualMachineImage): boolean =>
   vm.spec.cdroms.some((cdrom) => cdrom.imageRef?.name === image.metadata.name);
@@ -89,7 +95,7 @@ const demandedOn = (
   machines: readonly VirtualMachine[],
 ): ReadonlySet<string> => {
   const hosts = [
-    ...disks.filter(standsOn).flatMap((disk) => hostsOfDisk(context, disk)),
+    ...disks.filter((disk) => standsOn(context, disk)).flatMap((disk) => hostsOfDisk(context, disk)),
     ...machines.filter((vm) => !isGoing(vm) && hasInDrive(vm, image)).map((vm) => vm.status?.host),
   ];
   return new Set(hosts.filter((host) => host !== undefined));

@@ -298,7 +298,14 @@ const decideRelapse = (world: VmWorld, record: VmRecord, cause: OffCause): Decis
 const decideUnclaimed = ({ unclaimed: [disk] }: Desire): Decision | undefined =>
   disk && wait(disk.reason === 'DiskInUse' ? 'trouble' : 'progress', disk.reason, disk.message);
 
+/** What could not grow under the running machine grows before the next start; the disk's controller tells of it. */
+const decideGrowing = ({ disks }: VmWorld): Decision | undefined => {
+  const disk = disks.find(({ state }) => state.kind === 'ready' && state.growing === true);
+  return disk && wait('progress', 'Growing', `Disk ${disk.diskName} is being grown.`);
+};
+
 const decideStart = (world: VmWorld, desire: Desire, sighting: Sighting): Decision =>
+  decideGrowing(world) ??
   decideUnclaimed(desire) ??
   step(
     { kind: 'drive', step: { kind: 'start', host: sighting.host } },

@@ -5,14 +5,16 @@ import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { MachineCdrom, MachineDisk, VirtualMachine } from '../../api/virtual-machine.ts';
 import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
-import type { DiskBus, DiskShape } from '../../drivers/hypervisor/shape.ts';
+import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
+import type { Attachment, DiskBus, DiskShape } from '../../drivers/hypervisor/shape.ts';
 import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { attachmentOf, imageFileName, isLinked, linkedImageUid, pathIn, placeOf } from '../places.ts';
+import { isServed, loginOf, openDiskServer, servedAttachmentOf } from '../served.ts';
 import { type CdromWorld, type DiskWorld, type Lack, lack, ok } from './world.ts';
 
-type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing'>;
+type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing' | 'storage'>;
 
 /** The bus is chosen once and kept: an upgrade must not change a guest's hardware. */
 const busOf = (vm: VirtualMachine, disk: MachineDisk): DiskBus => {
@@ -77,21 +79,75 @@ const missingState = (
 };
 
 const shapeOf = (
+  vm: VirtualMachine,
+  disk: MachineDisk,
+  object: VirtualDisk,
+  attachment: Attachment,
+): DiskShape => ({
+  name: disk.name,
+  serial: diskSerial(object.metadata.uid),
+  bus: busOf(vm, disk),
+  attachment,
+  // The wish: a running machine grows the disk under itself; the status follows (an image may be larger than the spec).
+  sizeBytes: Math.max(bytesOf(object.spec.size), bytesOf(object.status?.size ?? '1')),
+  bootOrder: disk.bootOrder,
+});
+
+const claimWorld = (context: Disks, vm: VirtualMachine, { metadata, status }: VirtualDisk) => {
+  const ours = status?.claim?.vmUid === vm.metadata.uid;
+  return {
+    claimed: ours && !context.releasing.has(metadata.uid),
+    heldBy: ours ? undefined : status?.claim?.vmName,
+  };
+};
+
+/** The size that a server has is what a machine gets; one that grows offline alone does so before the next start. */
+const servedSize = (context: Disks, object: VirtualDisk, pool: StoragePool) => {
+  const hasBytes = bytesOf(object.status?.size ?? object.spec.size);
+  const smaller = hasBytes < bytesOf(object.spec.size);
+  if (!smaller) return { growsOffline: false, growing: false };
+  const growsOffline = openDiskServer(context, pool)?.growsOnline === false;
+  const reason = object.status?.conditions?.find(({ type }) => type === 'Ready')?.reason ?? '';
+  return { growsOffline, growing: growsOffline && growingReasons.has(reason) };
+};
+
+/** A disk in trouble keeps nobody from starting with the size it has. */
+const growingReasons: ReadonlySet<string> = new Set([
+  'Attached',
+  'Available',
+  'Growing',
+  'GrowsAtPowerCycle',
+  'Publishing',
+]);
+
+/** The target lets in the host of the claim and no other: before it does, a start would fail. */
+const servedState = (
   context: Disks,
   vm: VirtualMachine,
   disk: MachineDisk,
   object: VirtualDisk,
   pool: StoragePool,
-  imageUid: string | undefined,
-): DiskShape => ({
-  name: disk.name,
-  serial: diskSerial(object.metadata.uid),
-  bus: busOf(vm, disk),
-  attachment: attachmentOf(placeOf(context.clusterId, pool), object, imageUid),
-  // The wish: a running machine grows the disk under itself; the status follows (an image may be larger than the spec).
-  sizeBytes: Math.max(bytesOf(object.spec.size), bytesOf(object.status?.size ?? '1')),
-  bootOrder: disk.bootOrder,
-});
+): DiskWorld['state'] => {
+  if (loginOf(pool).kind === 'unknown')
+    return lacking('WaitingForDisk', `The login of StoragePool ${pool.metadata.name} is not known yet.`);
+  const home = vm.status?.host;
+  const host = home === undefined ? undefined : context.kinds.hosts.store.get(home);
+  const attachment = servedAttachmentOf(context.clusterId, pool, object.metadata.uid, host?.metadata.uid);
+  const { claim } = object.status ?? {};
+  const { claimed, heldBy } = claimWorld(context, vm, object);
+  const { growsOffline, growing } = servedSize(context, object, pool);
+  return {
+    kind: 'ready',
+    shape: {
+      ...shapeOf(vm, disk, object, attachment),
+      // The machine takes what the server has; what that cannot grow while it runs is shown as pending.
+      ...(growsOffline ? { growsOffline } : { sizeBytes: bytesOf(object.status?.size ?? object.spec.size) }),
+    },
+    claimed: claimed && claim?.published === true && claim.host === home,
+    heldBy,
+    growing,
+  };
+};
 
 const presentState = (
   context: Disks,
@@ -113,18 +169,33 @@ const presentState = (
     const why = ready?.status === 'False' && ready.reason !== 'Pending' ? `: ${ready.message}` : '.';
     return lacking('WaitingForDisk', `Disk ${name} is not there yet${why}`);
   }
+  if (isServed(pool)) return servedState(context, vm, disk, object, pool);
   const imageUid = linkedImageUid(object, (uid) => context.kinds.images.store.byIndex('uid', uid));
   // Without what it stands on a linked disk would be read as if its image were empty.
   if (isLinked(object) && imageUid === undefined)
     return lacking('WaitingForDisk', `The image that disk ${name} stands on is not known yet.`);
-  const { claim } = object.status;
-  const ours = claim?.vmUid === vm.metadata.uid;
+  const attachment = attachmentOf(placeOf(context.clusterId, pool), object, imageUid);
   return {
     kind: 'ready',
-    shape: shapeOf(context, vm, disk, object, pool, imageUid),
-    claimed: ours && !context.releasing.has(object.metadata.uid),
-    heldBy: ours ? undefined : claim?.vmName,
+    shape: shapeOf(vm, disk, object, attachment),
+    ...claimWorld(context, vm, object),
   };
+};
+
+/** A seed is a file: a disk of a storage server has none beside it, but its image has. */
+const seedPlace = (
+  context: Disks,
+  vm: VirtualMachine,
+  disk: MachineDisk,
+  object: VirtualDisk | undefined,
+  pool: StoragePool | undefined,
+): StoragePlace | undefined => {
+  if (pool === undefined || !isServed(pool)) return pool && placeOf(context.clusterId, pool);
+  const source = object?.spec.source;
+  const name = source?.type === 'Image' ? source.imageRef.name : disk.template?.imageRef?.name;
+  const image = name === undefined ? undefined : context.kinds.images.store.get(besides(vm, name));
+  const imagePool = image && context.kinds.storagePools.store.get(image.spec.storagePoolRef.name);
+  return imagePool && placeOf(context.clusterId, imagePool);
 };
 
 export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk): DiskWorld => {
@@ -139,7 +210,8 @@ export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk
     storagePool,
     boundTo: object?.status?.host,
     hostLocal: pool !== undefined && topologyOf(pool.spec) === 'HostLocal',
-    place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
+    served: isServed(pool),
+    place: seedPlace(context, vm, disk, object, pool),
     state:
       object === undefined
         ? missingState(context, vm, disk, pool)

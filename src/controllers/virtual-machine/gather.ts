@@ -238,6 +238,7 @@ export const candidateOf = (
     schedulable: closed === undefined,
     closedBecause: closed,
     capabilities: facts?.capabilities ?? [],
+    attachmentKinds: facts?.attachmentKinds ?? [],
     cpus: Math.floor(((facts?.cpus ?? 0) * pool.spec.overcommit.cpuPercent) / 100),
     memoryMiB: Math.floor(((facts?.memoryMiB ?? 0) * pool.spec.overcommit.memoryPercent) / 100),
     allocatedCpus: usage.cpus,

@@ -1,5 +1,6 @@
 /** Which host gets a machine. Pure and deterministic: the same facts give the same host (I14). */
 import type { Capability } from '../../drivers/hypervisor/contract.ts';
+import type { AttachmentKind } from '../../drivers/hypervisor/shape.ts';
 
 /** A host as placement sees it; amounts already include what is promised to machines that are still on their way. */
 export interface HostCandidate {
@@ -18,6 +19,8 @@ export interface HostCandidate {
   /** Storage pools and networks that are ready on it, by object name. */
   readonly storagePools: ReadonlySet<string>;
   readonly networks: ReadonlySet<string>;
+  /** Ways in which a disk can reach it. */
+  readonly attachmentKinds: readonly AttachmentKind[];
 }
 
 export interface PlacementRequest {
@@ -26,6 +29,7 @@ export interface PlacementRequest {
   readonly capabilities: readonly Capability[];
   readonly storagePools: readonly string[];
   readonly networks: readonly string[];
+  readonly attachmentKinds: readonly AttachmentKind[];
   /** Hosts that the machine's disks are bound to; more than one can never be satisfied. */
   readonly boundTo: readonly { readonly host: string; readonly disk: string }[];
 }
@@ -69,6 +73,14 @@ const checks: readonly Check[] = [
       ? undefined
       : { reason: 'DiskElsewhere', message: `disk ${elsewhere.disk} is on ${elsewhere.host}` };
   },
+  // Before the pool, which is not ready there for that very reason.
+  ({ attachmentKinds: there }, { attachmentKinds }) =>
+    attachmentKinds.every((kind) => there.includes(kind))
+      ? undefined
+      : {
+          reason: 'CapabilityMissing',
+          message: 'its emulator cannot open disks of iSCSI targets: the driver is not installed',
+        },
   ({ storagePools: there }, { storagePools }) => {
     const pool = missing(storagePools, there);
     return pool === undefined

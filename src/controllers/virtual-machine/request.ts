@@ -1,6 +1,7 @@
 /** What a machine asks of a host. Pure. */
 import type { Capability } from '../../drivers/hypervisor/contract.ts';
 import type { PlacementRequest } from './placement.ts';
+import { seedPlaceOf } from './seed-place.ts';
 import { ok, type Resolved, type VmWorld } from './world.ts';
 
 const unique = (names: readonly (string | undefined)[]): string[] => [
@@ -33,7 +34,12 @@ export const requestOf = (world: VmWorld): Resolved<PlacementRequest> => {
     cpus: world.resources.value.cpus,
     memoryMiB: world.resources.value.memoryMiB,
     capabilities: capabilitiesOf(world),
-    storagePools: unique(world.disks.map(({ storagePool }) => storagePool)),
+    storagePools: unique([
+      ...world.disks.map(({ storagePool }) => storagePool),
+      // A seed lies in the pool of the image when its disk is one of a storage server.
+      ...(world.vm.spec.cloudInit === undefined ? [] : [seedPlaceOf(world)?.poolName]),
+    ]),
+    attachmentKinds: world.disks.some(({ served }) => served === true) ? ['network'] : [],
     networks: unique(world.nics.map(({ network }) => network)),
     boundTo: world.disks.flatMap(({ name, boundTo }) =>
       boundTo === undefined ? [] : [{ host: boundTo, disk: name }],

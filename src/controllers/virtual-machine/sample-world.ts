@@ -58,6 +58,7 @@ export const sampleCandidate = (change: Partial<HostCandidate> = {}): HostCandid
     'Autostart',
     'AntiSpoofing',
   ],
+  attachmentKinds: ['file', 'network'],
   cpus: 8,
   memoryMiB: 8192,
   allocatedCpus: 0,

@@ -1,17 +1,13 @@
 /** What is really there: the machine on its hosts, and what of its seeds is left when it goes. Never mutates. */
 import { FINALIZER } from '../../api/identity.ts';
 import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
-import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { ControllerContext } from '../context.ts';
+import { seedPlaceOf } from './seed-place.ts';
 import { hostIdOf, type SeedSight, type VmSight, type VmWorld } from './world.ts';
 
 /** Every seed of the machine begins so; src/api/identity.ts seedVolumeName. */
 export const seedPrefix = (vmUid: string): string => `ovcp-seed-${vmUid}-`;
-
-/** Seeds lie beside the machine's first disk. */
-export const seedPlaceOf = (world: VmWorld): StoragePlace | undefined =>
-  world.disks.find(({ place }) => place !== undefined)?.place;
 
 /** Without a session nobody can be asked: every host of the pool may hold a machine that we have begun to make. */
 const blind = (world: VmWorld): VmSeen => ({

@@ -6,7 +6,8 @@ import { buildSeedIso, type Seed, type SeedInterface } from '../../media/cloud-i
 import { isFault } from '../../runtime/fault.ts';
 import type { ControllerContext } from '../context.ts';
 import { pathIn } from '../places.ts';
-import { seedPlaceOf, seedPrefix } from './see.ts';
+import { seedPrefix } from './see.ts';
+import { seedPlaceOf } from './seed-place.ts';
 import { hostIdOf, type Lack, type SeedSight, type VmWorld } from './world.ts';
 
 const lackOf = (reason: Lack['reason'], message: string): SeedSight => ({
@@ -104,7 +105,10 @@ export const renderSeedSight = async (
   const session = context.fleet.session(world.vm.spec.hostPoolRef.name);
   if (cloudInit === undefined) return { kind: 'none' };
   if (place === undefined)
-    return lackOf('CloudInitInvalid', 'cloudInit needs a machine with at least one disk.');
+    return lackOf(
+      'CloudInitInvalid',
+      'cloudInit needs a machine with a disk in a pool of files, or one that was made from an image.',
+    );
   if (home === undefined || session === undefined) return { kind: 'keep' };
   const user = { inline: cloudInit.userData, ref: cloudInit.userDataSecretRef, key: 'userData' };
   const net = { inline: cloudInit.networkData, ref: cloudInit.networkDataSecretRef, key: 'networkData' };

@@ -23,6 +23,7 @@ import { type GatherDeps, gatherHosts } from './gather.ts';
 import { intentStatus } from './intent.ts';
 import { place } from './placement.ts';
 import { requestOf } from './request.ts';
+import { putSecrets } from './secrets.ts';
 import { findSeeds } from './see.ts';
 import { renderSeedSight } from './seed.ts';
 import { hostIdOf, type VmSight, type VmWorld } from './world.ts';
@@ -65,6 +66,7 @@ const drive = async (
   signal: AbortSignal,
 ): Promise<Ended> => {
   const before = sightingOf(world, seen);
+  await putSecrets(deps.context, poolOf(deps, world), world, step, signal);
   deps.ledger.noteMade(world.identity.uid);
   const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, () =>
     poolOf(deps, world).take(world.identity, step, signal),

@@ -41,7 +41,9 @@ export interface DiskWorld {
   /** Host object it is bound to. */
   readonly boundTo?: string | undefined;
   readonly hostLocal: boolean;
-  /** Where a seed could be put beside it. */
+  /** It is one of a storage server: its host's emulator has to reach it. */
+  readonly served?: boolean | undefined;
+  /** Where a seed could be put beside it; of a storage server's disk, beside the image it was made from. */
   readonly place?: StoragePlace | undefined;
   readonly state: /** The template's object is not there yet and nothing speaks against making it. */
     | { readonly kind: 'toCreate' }
@@ -51,6 +53,8 @@ export interface DiskWorld {
         readonly shape: DiskShape;
         readonly claimed: boolean;
         readonly heldBy?: string | undefined;
+        /** It grows before its machine is started: its server could not do it while the machine ran. */
+        readonly growing?: boolean | undefined;
       }
     | { readonly kind: 'lacking'; readonly lack: Lack };
 }

@@ -4,6 +4,7 @@ import {
   boolean,
   constantFrom,
   integer,
+  oneof,
   property,
   record,
   subarray,
@@ -12,7 +13,7 @@ import { describe, expect, test } from 'vitest';
 import { createTestClock } from '../../runtime/test-clock.ts';
 import { compare } from './compare.ts';
 import type { Capability, HypervisorPool, Sighting, VmIdentity } from './contract.ts';
-import type { CdromShape, DiskShape, NicShape, VmShape } from './shape.ts';
+import type { CdromShape, DiskShape, FileAttachment, NetworkAttachment, NicShape, VmShape } from './shape.ts';
 import { createSimulatedDriver } from './simulated/driver.ts';
 import { simulatedCapabilities } from './simulated/state.ts';
 import { createWorld } from './simulated/world.ts';
@@ -22,17 +23,36 @@ const never = new AbortController().signal;
 const gib = 1024 ** 3;
 const bootOrder = constantFrom(undefined, 1, 2, 3, 4, 5, 6);
 
+const initiator = 'iqn.2026-01.dev.ovcp:host.a';
+const secretUuid = '5cf4c5a2-0d7e-5b5d-9e57-3f0f6c3b7a11';
+const targetsOf = (name: string): readonly [string, string] => [
+  `iqn.2026-01.dev.ovcp:${name}-1`,
+  `iqn.2026-01.dev.ovcp:${name}-2`,
+];
+
 const disk = (name: string) =>
   record<DiskShape>({
     name: constantFrom(name),
     serial: constantFrom(`serial-${name}`),
     bus: constantFrom('Virtio', 'SCSI', 'SATA'),
-    attachment: record<DiskShape['attachment']>({
-      kind: constantFrom('file'),
-      path: constantFrom(`/disks/${name}.qcow2`, `/disks/other-${name}.qcow2`),
-      format: constantFrom('qcow2', 'raw'),
-      backing: constantFrom([], [{ path: '/disks/image.qcow2', format: 'qcow2' }]),
-    }),
+    attachment: oneof(
+      record<FileAttachment>({
+        kind: constantFrom('file'),
+        path: constantFrom(`/disks/${name}.qcow2`, `/disks/other-${name}.qcow2`),
+        format: constantFrom('qcow2', 'raw'),
+        backing: constantFrom([], [{ path: '/disks/image.qcow2', format: 'qcow2' }]),
+      }),
+      record<NetworkAttachment>({
+        kind: constantFrom('network'),
+        protocol: constantFrom('iscsi'),
+        portal: constantFrom({ address: '192.0.2.31', port: 3260 }, { address: '192.0.2.32', port: 3260 }),
+        targetIqn: constantFrom(...targetsOf(name)),
+        lun: constantFrom(1),
+        initiator: constantFrom(initiator),
+        auth: constantFrom(undefined, { user: 'ovcp', secretUuid }),
+        format: constantFrom('raw'),
+      }),
+    ),
     sizeBytes: integer({ min: 1, max: 4 }).map((size) => size * gib),
     bootOrder,
   });
@@ -233,16 +253,24 @@ describe('properties', () => {
     name: 'm',
     domainName: 'n.m.u',
   };
-  const openPool = (): HypervisorPool => {
+  const openPool = (wish: VmShape): HypervisorPool => {
     const bridges = ['br0', 'br1'];
     const world = createWorld({ clock: createTestClock(), random: () => 0.5 });
+    for (const name of ['a', 'b', 'c']) {
+      // What a server holds is grown there before the machine is told.
+      const sizeBytes = wish.disks.find((each) => each.name === name)?.sizeBytes ?? gib;
+      for (const target of targetsOf(name)) {
+        world.fabric.targets.set(target, { lun: 1, sizeBytes, admitted: new Set([initiator]) });
+      }
+    }
+    world.ensureHost({ name: host, cpus: 4, memoryMiB: 4096 }).secrets.set(secretUuid, 'iscsi');
     return createSimulatedDriver(world).open({ hosts: [{ name: host, cpus: 4, memoryMiB: 4096, bridges }] });
   };
 
   test('all live steps, and then a redefine and a power cycle, reach the wish', async () => {
     await assert(
       asyncProperty(shape, shape, capabilities, async (before, wish, can) => {
-        const pool = openPool();
+        const pool = openPool(wish);
         const record = { clusterId: 'c', uid: 'u', namespace: 'n', name: 'm', startDue: false };
         const look = async (): Promise<Sighting> => {
           const [found] = (await pool.see(vm, host, never)).sightings;

@@ -109,7 +109,7 @@ const rules: { readonly [K in ShapeChange['kind']]: Rule<K> } = {
       serial: seen.serial,
     }),
   diskGrow: ({ disk }, { host, can }) =>
-    liveIf(can('DiskLiveGrow'), {
+    liveIf(can('DiskLiveGrow') && disk.growsOffline !== true, {
       kind: 'growDisk',
       host,
       serial: disk.serial,

@@ -4,8 +4,9 @@
  * only `Fault`; a method about one host never waits for another host.
  */
 import type { HostNetworks } from './host-networks.ts';
+import type { HostSecrets } from './host-secrets.ts';
 import type { HostStorage } from './host-storage.ts';
-import type { CdromShape, DiskShape, NicShape, VmShape } from './shape.ts';
+import type { AttachmentKind, CdromShape, DiskShape, NicShape, VmShape } from './shape.ts';
 
 /** Names a host within its pool: `spec.libvirt.hosts[].name`. */
 export type HostId = string;
@@ -163,7 +164,8 @@ export interface HostFacts {
   readonly cpus: number;
   readonly memoryMiB: number;
   readonly capabilities: readonly Capability[];
-  readonly attachmentKinds: readonly 'file'[];
+  /** `network`: the emulator can open disks of an iSCSI target. */
+  readonly attachmentKinds: readonly AttachmentKind[];
   /** Which cluster's claim the host carries; undefined where the host has no place to keep one. */
   readonly claimedBy: string | undefined;
   /** Host bridges that exist, for bridge networks. */
@@ -233,6 +235,7 @@ export interface HypervisorPool {
   ): Promise<{ readonly claimedBy: string | undefined }>;
   hostStorage(host: HostId): HostStorage;
   hostNetworks(host: HostId): HostNetworks;
+  hostSecrets(host: HostId): HostSecrets;
   /** After it nothing stays open (H-10). */
   close(): Promise<void>;
 }

@@ -1,6 +1,14 @@
 /** Differences of disks, CD-ROM drives and NICs. Pure; `compareShapes` in differences.ts puts them together. */
 import type { Difference } from './differences.ts';
-import type { Attachment, CdromShape, DiskShape, NicBackend, NicShape } from './shape.ts';
+import {
+  type Attachment,
+  type CdromShape,
+  type DiskShape,
+  filesOf,
+  type NetworkAttachment,
+  type NicBackend,
+  type NicShape,
+} from './shape.ts';
 
 const gib = 1024 ** 3;
 const mib = 1024 ** 2;
@@ -16,10 +24,49 @@ const sizeText = (bytes: number): string => {
 const fileName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const fileText = (file: { readonly path: string; readonly format: string }): string =>
   `${fileName(file.path)} (${file.format})`;
-const attachmentText = (attachment: Attachment): string =>
-  [attachment, ...attachment.backing].map(fileText).join(' over ');
-const attachmentKey = (attachment: Attachment): string =>
-  [attachment, ...attachment.backing].map((file) => `${file.format}:${file.path}`).join('\n');
+const authText = ({ auth }: NetworkAttachment): string =>
+  auth === undefined
+    ? 'without credentials'
+    : `with credentials ${auth.secretUuid.slice(0, 8)} of ${auth.user}`;
+const lunText = (attachment: NetworkAttachment): string => {
+  const { portal, targetIqn, lun, initiator } = attachment;
+  const where = `${targetIqn}/${lun} at ${portal.address}:${portal.port}`;
+  return `iSCSI ${where} for ${initiator} ${authText(attachment)}`;
+};
+const attachmentText = (attachment: Attachment): string => {
+  switch (attachment.kind) {
+    case 'file':
+      return filesOf(attachment).map(fileText).join(' over ');
+    case 'network':
+      return lunText(attachment);
+    default:
+      return attachment satisfies never;
+  }
+};
+const attachmentKey = (attachment: Attachment): string => {
+  switch (attachment.kind) {
+    case 'file':
+      return filesOf(attachment)
+        .map((file) => `${file.format}:${file.path}`)
+        .join('\n');
+    case 'network': {
+      const { protocol, portal, targetIqn, lun, initiator, auth } = attachment;
+      const { address, port } = portal;
+      return JSON.stringify([
+        protocol,
+        address,
+        port,
+        targetIqn,
+        lun,
+        initiator,
+        auth?.user,
+        auth?.secretUuid,
+      ]);
+    }
+    default:
+      return attachment satisfies never;
+  }
+};
 
 const diskText = (disk: DiskShape): string =>
   disk.sizeBytes === 0 ? disk.bus : `${sizeText(disk.sizeBytes)} ${disk.bus}`;

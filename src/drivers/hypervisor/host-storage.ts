@@ -83,6 +83,12 @@ export type StorageStep =
 /** Bytes of a stream, or a hole of that many zero bytes. */
 export type Chunk = Uint8Array | { readonly hole: number };
 
+/** Part of a file, in bytes; `length` is more than 0. */
+export interface FileRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Long work on one host: run by the jobs room, cancellable; completion leaves the marker. */
 export type StorageWork =
   /** Full copy of a complete volume, converted by the host to `format`. */
@@ -115,6 +121,11 @@ export interface HostStorage {
   /** All volumes with names of ours, for orphans and for "what is still here". One call per host. */
   list(place: StoragePlace, signal: AbortSignal): Promise<readonly VolumeSeen[]>;
   take(place: StoragePlace, step: StorageStep, signal: AbortSignal): Promise<void>;
+  /**
+   * The bytes of a complete volume's file as it lies there, from `offset`: `length` of them, or fewer where the file
+   * ends. Over the connection for bulk data; leaving the loop ends it.
+   */
+  read(place: StoragePlace, volume: string, range: FileRange, signal: AbortSignal): AsyncIterable<Chunk>;
   work(
     place: StoragePlace,
     work: StorageWork,

@@ -3,8 +3,7 @@
  * drivers describe what a host has, and `compare` (compare.ts) tells the difference. Plain data only.
  */
 
-/** How a host reaches a disk. A new way (block, network, vdi) is a new member. */
-export type Attachment = {
+export interface FileAttachment {
   readonly kind: 'file';
   /** Absolute path on the host, made by a driver, never by a user. */
   readonly path: string;
@@ -12,6 +11,38 @@ export type Attachment = {
   readonly format: 'qcow2' | 'raw';
   /** The chain below, nearest first; the driver terminates it explicitly. */
   readonly backing: readonly { readonly path: string; readonly format: 'qcow2' | 'raw' }[];
+}
+
+/** A disk of a storage server, opened by the emulator itself: the host's kernel never sees it. */
+export interface NetworkAttachment {
+  readonly kind: 'network';
+  readonly protocol: 'iscsi';
+  readonly portal: { readonly address: string; readonly port: number };
+  readonly targetIqn: string;
+  readonly lun: number;
+  /** By this name the server knows the host, and lets it in or not. */
+  readonly initiator: string;
+  /** Names a secret that the host keeps (host-secrets.ts); never its value. */
+  readonly auth?: { readonly user: string; readonly secretUuid: string } | undefined;
+  readonly format: 'raw';
+}
+
+/** How a host reaches a disk. A new way (block, vdi) is a new member. */
+export type Attachment = FileAttachment | NetworkAttachment;
+export type AttachmentKind = Attachment['kind'];
+
+/** The files that a host opens for it: none for a disk of a storage server. */
+export const filesOf = (
+  attachment: Attachment,
+): readonly { readonly path: string; readonly format: 'qcow2' | 'raw' }[] => {
+  switch (attachment.kind) {
+    case 'file':
+      return [attachment, ...attachment.backing];
+    case 'network':
+      return [];
+    default:
+      return attachment satisfies never;
+  }
 };
 
 export type DiskBus = 'Virtio' | 'SCSI' | 'SATA';
@@ -34,6 +65,8 @@ export interface DiskShape {
   readonly bus: DiskBus;
   readonly attachment: Attachment;
   readonly sizeBytes: number;
+  /** Of a wish alone: its server cannot show a running machine another size. */
+  readonly growsOffline?: boolean | undefined;
   readonly bootOrder?: number | undefined;
 }
 

@@ -122,7 +122,8 @@ export const startLab = async (): Promise<Lab> => {
   await plane.mustKubectl(['create', 'namespace', 'ovcp-system']);
   const kubeconfig = await installRights(plane);
   const storage = createStorageWorld({ clock });
-  const world = createWorld({ clock, random: Math.random, shareState: storage.shareState });
+  const { shareState, fabric } = storage;
+  const world = createWorld({ clock, random: Math.random, shareState, fabric });
   const running = new Set<RunningOperator>();
 
   const startOperator: Lab['startOperator'] = async (options = {}) => {

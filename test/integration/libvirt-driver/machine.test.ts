@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askGuest } from '../../../hack/lab/guest-shell.ts';
 import type { VmIdentity } from '../../../src/drivers/hypervisor/contract.ts';
-import type { DiskShape } from '../../../src/drivers/hypervisor/shape.ts';
+import { type DiskShape, filesOf } from '../../../src/drivers/hypervisor/shape.ts';
 import {
   dataDisk,
   look,
@@ -79,18 +79,20 @@ describe('a machine with a real guest', () => {
 
   it('takes and gives back a disk while it runs', { timeout: BOOT_MS }, async () => {
     for (const bus of ['Virtio', 'SCSI'] as const) {
-      const disk: DiskShape = { ...(await dataDisk(world, bus.toLowerCase())), bus };
+      const data = await dataDisk(world, bus.toLowerCase());
+      const path = filesOf(data.attachment)[0]?.path ?? '';
+      const disk: DiskShape = { ...data, bus };
       expect(await take(world, vm, { kind: 'attachDisk', host, disk })).toMatchObject({ kind: 'done' });
       expect((await look(world, vm))?.running?.disks.map(({ serial }) => serial)).toContain(disk.serial);
-      expect(await virsh('domblklist', vm.uuid)).toContain(disk.attachment.path);
+      expect(await virsh('domblklist', vm.uuid)).toContain(path);
       await take(world, vm, { kind: 'growDisk', host, serial: disk.serial, sizeBytes: 768 * mib });
       const grown = (await look(world, vm))?.running?.disks.find(({ serial }) => serial === disk.serial);
       expect(grown?.sizeBytes).toBe(768 * mib);
       await take(world, vm, { kind: 'detachDisk', host, serial: disk.serial });
       await expect
         .poll(() => virsh('domblklist', vm.uuid), { interval: 300 })
-        .not.toContain(disk.attachment.path);
-      expect(await virsh('domblklist', vm.uuid, '--inactive')).not.toContain(disk.attachment.path);
+        .not.toContain(path);
+      expect(await virsh('domblklist', vm.uuid, '--inactive')).not.toContain(path);
       const seen = await look(world, vm);
       expect(seen?.running?.disks).toHaveLength(1);
       expect(seen?.next?.disks).toHaveLength(1);

@@ -175,9 +175,12 @@ const growDisk = async (
   const side = context.read.running ?? context.read.next;
   const disk = side?.shape.disks.find((each) => each.serial === serial);
   if (side === undefined || disk === undefined) throw conflict('The machine has no disk of that serial.');
-  if (context.read.running === undefined) await growStored(context, disk.attachment.path, bytes, signal);
-  else {
-    const target = side.targets.get(serial) ?? disk.attachment.path;
+  const { attachment } = disk;
+  if (context.read.running === undefined) {
+    // What a storage server holds is grown there, before the host is told.
+    if (attachment.kind === 'file') await growStored(context, attachment.path, bytes, signal);
+  } else {
+    const target = side.targets.get(serial) ?? (attachment.kind === 'file' ? attachment.path : serial);
     const sizes = await readDiskSizes(context.remote, context.vm.uuid, signal);
     if ((sizes.get(target) ?? 0) < bytes) {
       const args = { dom: handle(context.vm.uuid), disk: target, size: BigInt(bytes), flags: RESIZE_BYTES };

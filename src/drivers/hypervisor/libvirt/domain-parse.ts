@@ -1,7 +1,18 @@
 /** A domain's XML in the contract's words. What a host sends is read, never trusted: unknown parts are left out. */
 import type { Element } from '@xmldom/xmldom';
 import type { VmRecord } from '../contract.ts';
-import type { CdromShape, CpuShape, DiskBus, DiskShape, NicBackend, NicShape, VmShape } from '../shape.ts';
+import type {
+  Attachment,
+  CdromShape,
+  CpuShape,
+  DiskBus,
+  DiskShape,
+  FileAttachment,
+  NetworkAttachment,
+  NicBackend,
+  NicShape,
+  VmShape,
+} from '../shape.ts';
 import { IP_FILTER, MAC_AND_IP_FILTER, MAC_FILTER } from './device-xml.ts';
 import { nameOf } from './names.ts';
 import { type HardwareTag, readHardwareTag, recordOf } from './tag.ts';
@@ -45,7 +56,7 @@ const formatOf = (text: string | undefined): 'qcow2' | 'raw' => (text === 'qcow2
 const bootOrder = (device: Element): number | undefined =>
   wholeNumber(attribute(at(device, 'boot'), 'order'));
 
-const chainOf = (store: Element | undefined): DiskShape['attachment']['backing'] => {
+const chainOf = (store: Element | undefined): FileAttachment['backing'] => {
   const chain: { path: string; format: 'qcow2' | 'raw' }[] = [];
   for (let below = store; below !== undefined; below = at(below, 'backingStore')) {
     const path = attribute(at(below, 'source'), 'file');
@@ -55,17 +66,52 @@ const chainOf = (store: Element | undefined): DiskShape['attachment']['backing']
   return chain;
 };
 
+const authOf = (source: Element | undefined): NetworkAttachment['auth'] => {
+  const user = attribute(at(source, 'auth'), 'username');
+  const secretUuid = attribute(at(source, 'auth', 'secret'), 'uuid')?.toLowerCase();
+  return user === undefined || secretUuid === undefined ? undefined : { user, secretUuid };
+};
+
+const ISCSI_PORT = 3260;
+const ISCSI_NAME = /^(?<targetIqn>[^/]+)\/(?<lun>\d+)$/;
+
+const networkOf = (device: Element): NetworkAttachment | undefined => {
+  const source = at(device, 'source');
+  const name = ISCSI_NAME.exec(attribute(source, 'name') ?? '')?.groups;
+  const address = attribute(at(source, 'host'), 'name');
+  if (attribute(source, 'protocol') !== 'iscsi' || name === undefined || address === undefined)
+    return undefined;
+  const auth = authOf(source);
+  return {
+    kind: 'network',
+    protocol: 'iscsi',
+    portal: { address, port: wholeNumber(attribute(at(source, 'host'), 'port')) ?? ISCSI_PORT },
+    targetIqn: name['targetIqn'] ?? '',
+    lun: Number(name['lun']),
+    initiator: attribute(at(source, 'initiator', 'iqn'), 'name') ?? '',
+    ...(auth === undefined ? {} : { auth }),
+    format: 'raw',
+  };
+};
+
+const attachmentOf = (device: Element): Attachment | undefined => {
+  if (attribute(device, 'type') === 'network') return networkOf(device);
+  const path = attribute(at(device, 'source'), 'file');
+  if (path === undefined) return undefined;
+  const format = formatOf(attribute(at(device, 'driver'), 'type'));
+  return { kind: 'file', path, format, backing: chainOf(at(device, 'backingStore')) };
+};
+
 const diskOf = (device: Element, hardware: HardwareTag): DiskShape | undefined => {
   const bus = BUS.get(attribute(at(device, 'target'), 'bus'));
-  const path = attribute(at(device, 'source'), 'file');
+  const attachment = attachmentOf(device);
   const serial = textAt(device, 'serial');
-  if (bus === undefined || path === undefined || serial === undefined) return undefined;
-  const format = formatOf(attribute(at(device, 'driver'), 'type'));
+  if (bus === undefined || attachment === undefined || serial === undefined) return undefined;
   return {
     name: nameOf('disk', attribute(at(device, 'alias'), 'name')) ?? serial,
     serial,
     bus,
-    attachment: { kind: 'file', path, format, backing: chainOf(at(device, 'backingStore')) },
+    attachment,
     sizeBytes: hardware.sizes.get(serial) ?? 0,
     bootOrder: bootOrder(device),
   };

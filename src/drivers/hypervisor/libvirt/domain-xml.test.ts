@@ -108,9 +108,26 @@ const disk = fc.record({
   name: hostile,
   serial: hostile,
   bus: fc.constantFrom('Virtio' as const, 'SCSI' as const, 'SATA' as const),
-  attachment: fc
-    .record({ path: hostile, format, backing: fc.array(file, { maxLength: 3 }) })
-    .map((each) => ({ kind: 'file' as const, ...each })),
+  attachment: fc.oneof(
+    fc
+      .record({ path: hostile, format, backing: fc.array(file, { maxLength: 3 }) })
+      .map((each) => ({ kind: 'file' as const, ...each })),
+    fc
+      .record({
+        portal: fc.record({ address: hostile, port: fc.integer({ min: 1, max: 65_535 }) }),
+        targetIqn: hostile.filter((text) => !text.includes('/')),
+        lun: fc.integer({ min: 1, max: 16_383 }),
+        initiator: hostile,
+        auth: fc.option(fc.record({ user: hostile, secretUuid: fc.uuid() }), { nil: undefined }),
+      })
+      .map(({ auth, ...each }) => ({
+        kind: 'network' as const,
+        protocol: 'iscsi' as const,
+        format: 'raw' as const,
+        ...each,
+        ...(auth === undefined ? {} : { auth }),
+      })),
+  ),
   sizeBytes: fc.integer({ min: 1, max: 2 ** 45 }),
   bootOrder: order,
 });

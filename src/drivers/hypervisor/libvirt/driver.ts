@@ -17,7 +17,9 @@ import { createChangeFeed } from './changes.ts';
 import { dialLibvirt } from './dial.ts';
 import { couldNotLook, createManagedHost, type ManagedHost, notInPool } from './host.ts';
 import { createHostNetworks } from './networks.ts';
+import type { Probed } from './probe.ts';
 import type { Dial } from './remote.ts';
+import { createHostSecrets } from './secrets.ts';
 import { createHostStorage } from './storage.ts';
 
 export interface LibvirtSettings {
@@ -76,7 +78,7 @@ const seeOn = async (
 };
 
 export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDriver<LibvirtSettings> => {
-  const probed = new Map<string, 'KVM' | 'Emulation'>();
+  const probed = new Map<string, Probed>();
   const dial = options.dial ?? dialLibvirt;
 
   const open = ({ endpoints }: LibvirtSettings): HypervisorPool => {
@@ -134,6 +136,7 @@ export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDr
       }),
       hostStorage: (host) => createHostStorage(host, () => get(host).link, options.clock),
       hostNetworks: (host) => createHostNetworks(host, () => get(host).link),
+      hostSecrets: (host) => createHostSecrets(host, () => get(host).link),
       close: async () => {
         open = false;
         for (const host of hosts.values()) drop(host);

@@ -12,6 +12,7 @@ import {
 import { readClaim } from './claim.ts';
 import type { Wiring } from './device-xml.ts';
 import type { Setup } from './domain-xml.ts';
+import type { Probed } from './probe.ts';
 import type { Remote } from './remote.ts';
 import { saidNo } from './to-fault.ts';
 import { attribute, parseXml } from './xml.ts';
@@ -99,11 +100,11 @@ const domainTypeOf = (type: string, acceleration: Acceleration): Setup['domainTy
 /** URIs carry no password (the parser refuses one); parameters name local sockets and are left out. */
 const publicUri = (uri: string): string => uri.replace(/\?.*$/s, '');
 
-/** `accelerate` answers what a probe found for the host of that uuid. Wire errors pass through. */
+/** `probe` answers what tries found for the host of that uuid. Wire errors pass through. */
 export const readProfile = async (
   remote: Remote,
   endpoint: HostEndpoint,
-  accelerate: (hostUuid: string, host: HostDescribed) => Promise<Acceleration>,
+  probe: (hostUuid: string, host: HostDescribed) => Promise<Probed>,
   signal: AbortSignal,
 ): Promise<HostProfile> => {
   const [{ type }, host, version, { lib_ver }, info, filters, bridges, claimedBy] = await Promise.all([
@@ -117,7 +118,7 @@ export const readProfile = async (
     readClaim(remote, signal),
   ]);
   const hostUuid = host.uuid === '' ? uuidV5(TEST_NAMESPACE, endpoint.uri) : host.uuid;
-  const acceleration = await accelerate(hostUuid, host);
+  const { acceleration, iscsi } = await probe(hostUuid, host);
   const bridgeVlan = Number(lib_ver) >= BRIDGE_VLAN_SINCE;
   const domainType = domainTypeOf(type, acceleration);
   const facts: HostFacts = {
@@ -137,7 +138,7 @@ export const readProfile = async (
       filters,
       canVlan: bridgeVlan || bridges.openVswitch,
     }),
-    attachmentKinds: ['file'],
+    attachmentKinds: iscsi ? ['file', 'network'] : ['file'],
     claimedBy,
     bridges: [...bridges.bridges].sort(),
   };

@@ -11,7 +11,7 @@ import { createGuestWatch, type GuestWatch } from './guest.ts';
 import { askGuest } from './guest-ask.ts';
 import { createHostLink, type HostLink } from './host-link.ts';
 import { createInventory, type Inventory } from './inventory.ts';
-import { probeAcceleration } from './probe.ts';
+import { type Probed, probeAcceleration, probeIscsi } from './probe.ts';
 import type { Dial, Remote } from './remote.ts';
 import { saidNo } from './to-fault.ts';
 
@@ -24,7 +24,7 @@ export interface HostOptions {
   readonly dial: Dial;
   readonly tell: (change: Change) => void;
   /** Remembers what probes found, by the host's own uuid, for as long as the process lives. */
-  readonly probed: Map<string, HostFacts['acceleration']>;
+  readonly probed: Map<string, Probed>;
 }
 
 export interface HostState {
@@ -140,13 +140,17 @@ const createGuests = (
     },
   });
 
-const accelerator =
+const prober =
   (options: HostOptions, remote: Remote, signal: AbortSignal) =>
-  async (uuid: string, described: HostDescribed): Promise<HostFacts['acceleration']> => {
+  async (uuid: string, described: HostDescribed): Promise<Probed> => {
     const known = options.probed.get(uuid);
-    if (known !== undefined) return known;
     const { domainTypes, guestArchitecture: arch } = described;
-    const found = await probeAcceleration(remote, { domainTypes, arch }, options.clock, signal);
+    const acceleration =
+      known?.acceleration ?? (await probeAcceleration(remote, { domainTypes, arch }, options.clock, signal));
+    // A driver that is missing may be installed; one that is there stays.
+    const iscsi =
+      known?.iscsi === true || (domainTypes.has('qemu') && (await probeIscsi(remote, arch, signal)));
+    const found = { acceleration, iscsi };
     options.probed.set(uuid, found);
     return found;
   };
@@ -242,7 +246,7 @@ export const createHostState = (options: HostOptions): HostState => {
   const prepare = async (remote: Remote, signal: AbortSignal): Promise<HostProfile> => {
     // Events before the list: what happens in between is then told twice, never missed.
     await registerEvents(remote, sink, signal);
-    const read = await readProfile(remote, endpoint, accelerator(options, remote, signal), signal);
+    const read = await readProfile(remote, endpoint, prober(options, remote, signal), signal);
     await refill(remote, signal);
     profile = read;
     return read;

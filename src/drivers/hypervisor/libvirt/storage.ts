@@ -2,7 +2,7 @@
 import type { Clock } from '../../../runtime/clock.ts';
 import { Fault } from '../../../runtime/fault.ts';
 import type { HostId } from '../contract.ts';
-import type { HostStorage, StoragePlace, StorageStep } from '../host-storage.ts';
+import type { Chunk, FileRange, HostStorage, StoragePlace, StorageStep } from '../host-storage.ts';
 import type { HostLink } from './host-link.ts';
 import type { Remote } from './remote.ts';
 import { checkMounted, forgetPlace, preparePlace, seePlace, writeSharedMarker } from './storage-place.ts';
@@ -21,6 +21,9 @@ import {
 } from './storage-volumes.ts';
 import { doWork, upload } from './storage-work.ts';
 import { toHostFault } from './to-fault.ts';
+
+/** VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM: holes of the file come as holes. */
+const SPARSE_STREAM = 1;
 
 const isWhole = async (shelf: Shelf, volume: string, signal: AbortSignal): Promise<boolean> => {
   const sight = await seeVolume(shelf, volume, signal);
@@ -114,6 +117,21 @@ export const createHostStorage = (
       throw toHostFault(error, host);
     }
   };
+  async function* read(
+    place: StoragePlace,
+    volume: string,
+    { offset, length }: FileRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<Chunk, void, void> {
+    try {
+      checkVolumeName(volume);
+      const bulk = await linkOf().bulk(signal);
+      const args = { vol: handleOf(place, volume), offset: BigInt(offset), length: BigInt(length) };
+      yield* bulk.streams.download('STORAGE_VOL_DOWNLOAD', { ...args, flags: SPARSE_STREAM }, signal);
+    } catch (error) {
+      throw toHostFault(error, host);
+    }
+  }
   /** For whatever touches files: in a folder that is not mounted they would be absent, or land where nobody finds them. */
   const inside: typeof on = (place, work, signal) =>
     on(
@@ -125,6 +143,7 @@ export const createHostStorage = (
       signal,
     );
   return {
+    read,
     seePlace: (place, signal) => on(place, ({ remote }) => seePlace(remote, place, signal), signal),
     see: (place, volume, signal) => inside(place, (shelf) => seeVolume(shelf, volume, signal), signal),
     list: (place, signal) => inside(place, (shelf) => listVolumes(shelf, signal), signal),

@@ -18,6 +18,7 @@ import { settingsOf } from './endpoint.ts';
 import { createChangeFeed } from './events.ts';
 import { createInventory, type Inventory } from './inventory.ts';
 import { createHostNetworks } from './networks.ts';
+import { createHostSecrets } from './secrets.ts';
 import { createSight, type Sight } from './sight.ts';
 import type { SimulatedHost, SimulatedHostSettings } from './state.ts';
 import { takeStep } from './steps.ts';
@@ -189,6 +190,7 @@ const openPool = (world: SimulatedWorld, settings: SimulatedSettings): Hyperviso
         shareState: world.shareState,
       }),
     hostNetworks: (name) => createHostNetworks(facet(name)),
+    hostSecrets: (name) => createHostSecrets(facet(name)),
     close: async () => {
       open = false;
       unsubscribe();

@@ -8,7 +8,7 @@ export interface HostHands {
   /** Nobody reaches it; what runs there runs on (F10). `hang`: calls get no answer instead of an error. */
   readonly partition: (host: HostId, options?: { readonly hang?: boolean }) => void;
   readonly heal: (host: HostId) => void;
-  /** Connections break and off causes are forgotten; machines run on. */
+  /** Connections break; off causes and secrets are forgotten; machines run on. */
   readonly restartDaemon: (host: HostId) => void;
   /** Everything stops at once, and nobody reaches it. */
   readonly powerLoss: (host: HostId) => void;
@@ -71,6 +71,7 @@ export const createHostHands = ({ clock, events, get }: Insides): HostHands => {
       const host = get(name);
       breakConnections(host);
       forgetCauses(host);
+      host.secrets.clear();
       events.emit({ kind: 'resync', host: name });
     },
     powerLoss: (name) => {
@@ -78,6 +79,7 @@ export const createHostHands = ({ clock, events, get }: Insides): HostHands => {
       goDown(host, false);
       loseRunning(host);
       forgetCauses(host);
+      host.secrets.clear();
     },
     powerOn: (name) => {
       const host = get(name);

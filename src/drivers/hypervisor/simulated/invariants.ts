@@ -1,4 +1,5 @@
 /** What must never be in any world, simulated or not; checked by an eye that sees all hosts at once. */
+import type { Attachment } from '../shape.ts';
 import type { SimulatedHost } from './state.ts';
 
 export interface Violation {
@@ -7,8 +8,10 @@ export interface Violation {
   readonly message: string;
 }
 
-/** Files of a shared folder are one file on every host; others are the host's own. */
-const fileKey = (host: SimulatedHost, path: string): string => {
+/** Files of a shared folder and disks of a server are one on every host; other files are the host's own. */
+const dataKey = (host: SimulatedHost, attachment: Attachment): string => {
+  if (attachment.kind === 'network') return `${attachment.targetIqn}/${attachment.lun}`;
+  const { path } = attachment;
   const place = host.places.get(path.slice(0, path.lastIndexOf('/')));
   const local =
     place === undefined || host.directories.get(path.slice(0, path.lastIndexOf('/'))) === place.directory;
@@ -28,7 +31,7 @@ export const violationsOf = (hosts: readonly SimulatedHost[]): readonly Violatio
       }
       runsOn.set(uuid, host.name);
       for (const { attachment } of running.disks) {
-        const key = fileKey(host, attachment.path);
+        const key = dataKey(host, attachment);
         const writer = writtenBy.get(key);
         if (writer !== undefined && writer !== uuid) {
           found.push({ invariant: 'I2', message: `${key} is written by ${writer} and ${uuid}` });

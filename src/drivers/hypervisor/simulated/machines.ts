@@ -1,7 +1,14 @@
 /** Changes of machines in the simulated world, by steps and by hands alike; each keeps the indexes and tells of it. */
 import { Fault } from '../../../runtime/fault.ts';
 import type { Change, VmRecord } from '../contract.ts';
-import type { Attachment, DiskShape, NicShape, VmShape } from '../shape.ts';
+import {
+  type Attachment,
+  type DiskShape,
+  filesOf,
+  type NetworkAttachment,
+  type NicShape,
+  type VmShape,
+} from '../shape.ts';
 import {
   recordKey,
   type SimulatedHost,
@@ -120,11 +127,44 @@ const checkFile = (host: SimulatedHost, path: string): void => {
   }
 };
 
-export const checkAttachment = (host: SimulatedHost, attachment: Attachment): void => {
-  for (const { path } of [attachment, ...attachment.backing]) {
-    checkFile(host, path);
+/** As a target refuses: it does not tell a LUN that is not there from one that this initiator may not see. */
+const checkTarget = (host: SimulatedHost, attachment: NetworkAttachment): void => {
+  const target = host.fabric.targets.get(attachment.targetIqn);
+  if (target?.admitted.has(attachment.initiator) === true && target.lun === attachment.lun) {
+    return;
+  }
+  const message = `The target refuses ${host.name} the disk, or does not have it.`;
+  throw new Fault('unreachable', message, { reason: 'StorageNotReady', where: host.name });
+};
+
+const checkSecret = (host: SimulatedHost, { auth }: NetworkAttachment): void => {
+  if (auth !== undefined && !host.secrets.has(auth.secretUuid)) {
+    const message = `The host ${host.name} has no secret for the disk.`;
+    throw new Fault('unreachable', message, { reason: 'StorageNotReady', where: host.name });
   }
 };
+
+export const checkAttachment = (host: SimulatedHost, attachment: Attachment): void => {
+  switch (attachment.kind) {
+    case 'file':
+      for (const { path } of filesOf(attachment)) {
+        checkFile(host, path);
+      }
+      return;
+    case 'network':
+      checkSecret(host, attachment);
+      checkTarget(host, attachment);
+      return;
+    default:
+      attachment satisfies never;
+  }
+};
+
+/** Size behind an attachment; undefined where this world knows nothing of it. */
+export const sizeBehind = (host: SimulatedHost, attachment: Attachment): number | undefined =>
+  attachment.kind === 'file'
+    ? volumeAt(host, attachment.path).volume?.sizeBytes
+    : host.fabric.targets.get(attachment.targetIqn)?.sizeBytes;
 
 /** Throws a Fault when the host has not got what the card plugs into. */
 export const checkNic = (host: SimulatedHost, { backend }: NicShape): void => {
@@ -150,7 +190,7 @@ export const checkNic = (host: SimulatedHost, { backend }: NicShape): void => {
 
 /** The size is the file's own: it may have grown since the machine was defined. */
 const withTrueSize = (host: SimulatedHost, disk: DiskShape): DiskShape => {
-  const size = volumeAt(host, disk.attachment.path).volume?.sizeBytes;
+  const size = sizeBehind(host, disk.attachment);
   return size === undefined || size === disk.sizeBytes ? disk : { ...disk, sizeBytes: size };
 };
 

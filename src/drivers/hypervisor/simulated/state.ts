@@ -1,7 +1,8 @@
 /** What the simulated world consists of. Mutable on purpose: it stands for hosts, not for what we know of them. */
+import type { Fabric } from '../../storage/simulated/fabric.ts';
 import type { Capability, HostId, OffCause, PowerSeen, VmRecord, VmSummary } from '../contract.ts';
 import type { NetworkShape } from '../host-networks.ts';
-import type { VmShape } from '../shape.ts';
+import type { AttachmentKind, VmShape } from '../shape.ts';
 
 /** One host of `HostPool.spec.simulated.hosts`, and what tests want to set besides. */
 export interface SimulatedHostSettings {
@@ -14,6 +15,8 @@ export interface SimulatedHostSettings {
   readonly bridges?: readonly string[] | undefined;
   /** All but `BridgeVlan` when absent. */
   readonly capabilities?: readonly Capability[] | undefined;
+  /** All when absent. */
+  readonly attachmentKinds?: readonly AttachmentKind[] | undefined;
   /** Size of the file system under every directory, in bytes; 1 TiB when absent. */
   readonly diskBytes?: number | undefined;
 }
@@ -93,6 +96,9 @@ export interface SimulatedHost {
   /** Paths at which a shared folder is not mounted here. */
   readonly unmounted: Set<string>;
   readonly networks: Map<string, SimulatedNetwork>;
+  /** Usage by uuid. Values are not kept: nobody can read one back. */
+  readonly secrets: Map<string, string>;
+  readonly fabric: Fabric;
   claimedBy: string | undefined;
   link: { readonly kind: 'up' } | { readonly kind: 'down'; readonly sinceMs: number; readonly hang: boolean };
   /** Changes whenever every connection breaks. */

@@ -167,7 +167,8 @@ const growDisk: OnMachine<'growDisk'> = (machine, { serial, sizeBytes }, context
   if (disk === undefined) {
     throw conflict(context.host.name, 'The machine has no disk of that serial.');
   }
-  const { volume } = volumeAt(context.host, disk.attachment.path);
+  const { attachment } = disk;
+  const volume = attachment.kind === 'file' ? volumeAt(context.host, attachment.path).volume : undefined;
   if (volume !== undefined) {
     volume.sizeBytes = Math.max(volume.sizeBytes, sizeBytes);
   }

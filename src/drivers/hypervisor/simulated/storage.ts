@@ -1,6 +1,8 @@
 /** Directories, volumes and long work of a simulated host. */
 import { Fault, toFault } from '../../../runtime/fault.ts';
 import type {
+  Chunk,
+  FileRange,
   HostStorage,
   PlaceSeen,
   StoragePlace,
@@ -20,6 +22,7 @@ import {
   openPlace,
   type StorageContext,
 } from './storage-place.ts';
+import { pieces } from './storage-read.ts';
 import { createStorageWork } from './storage-work.ts';
 
 /** What an empty qcow2 file takes: header, tables and refcounts. */
@@ -183,7 +186,27 @@ export const createHostStorage = (context: StorageContext): HostStorage => {
     return gate.run(host, { method: `storage.${method}`, mutating, subject }, effect, signal);
   };
 
+  async function* read(
+    place: StoragePlace,
+    name: string,
+    { offset, length }: FileRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<Chunk, void, void> {
+    const volume = await ask(
+      'read',
+      name,
+      false,
+      () => completeVolume(openPlace(context, place), name),
+      signal,
+    );
+    for (const piece of pieces(volume, offset, length)) {
+      checkOpen();
+      yield piece;
+    }
+  }
+
   return {
+    read,
     seePlace: (place, signal) =>
       ask('seePlace', place.poolUid, false, () => seePlace(context, place), signal),
     see: (place, name, signal) =>

@@ -5,10 +5,12 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../runtime/clock.ts';
 import { Fault } from '../../../runtime/fault.ts';
+import { createFabric, type Fabric } from '../../storage/simulated/fabric.ts';
 import type { ShareState } from '../../storage/simulated/world.ts';
 import type { HostId } from '../contract.ts';
 import type { StoragePlace } from '../host-storage.ts';
 import { createEventBus, type EventBus } from './events.ts';
+import { createFabricUser } from './fabric-user.ts';
 import { createGate, type Gate } from './gate.ts';
 import { type GuestBehaviour, politeGuest } from './guest.ts';
 import { createHands, type Hands } from './hands.ts';
@@ -34,6 +36,7 @@ export interface SimulatedWorld {
     readonly of: (uuid: string) => GuestBehaviour;
   };
   readonly hosts: () => readonly SimulatedHost[];
+  readonly fabric: Fabric;
   readonly find: (host: HostId) => SimulatedHost | undefined;
   /** Throws Fault invalid for a host that is not there. */
   readonly get: (host: HostId) => SimulatedHost;
@@ -65,7 +68,7 @@ const hostUuid = (name: HostId): string => {
   ].join('-');
 };
 
-const newHost = (settings: SimulatedHostSettings): SimulatedHost => ({
+const newHost = (settings: SimulatedHostSettings, fabric: Fabric): SimulatedHost => ({
   name: settings.name,
   uuid: hostUuid(settings.name),
   settings,
@@ -76,6 +79,8 @@ const newHost = (settings: SimulatedHostSettings): SimulatedHost => ({
   directories: new Map(),
   unmounted: new Set(),
   networks: new Map(),
+  secrets: new Map(),
+  fabric,
   claimedBy: undefined,
   link: { kind: 'up' },
   epoch: 0,
@@ -126,9 +131,12 @@ export const createWorld = (options: {
   readonly hosts?: readonly SimulatedHostSettings[];
   /** Of the simulated storage servers; without them every share is there. */
   readonly shareState?: (share: string) => ShareState;
+  /** That of the simulated storage servers; one of its own when absent. */
+  readonly fabric?: Fabric;
 }): SimulatedWorld => {
   const { clock, random, shareState = () => 'up' } = options;
   const hosts = new Map<HostId, SimulatedHost>();
+  const fabric = options.fabric ?? createFabric();
   const events = createEventBus(clock);
   const directoryAt = createDirectories();
   const guests = createGuests();
@@ -141,7 +149,7 @@ export const createWorld = (options: {
     return host;
   };
   const ensureHost = (settings: SimulatedHostSettings): SimulatedHost => {
-    const host = hosts.get(settings.name) ?? newHost(settings);
+    const host = hosts.get(settings.name) ?? newHost(settings, fabric);
     host.settings = settings;
     hosts.set(settings.name, host);
     return host;
@@ -150,9 +158,11 @@ export const createWorld = (options: {
     ensureHost(settings);
   }
 
+  fabric.users.add(createFabricUser(() => [...hosts.values()], events));
   const insides = { clock, events, get, hosts: () => [...hosts.values()], directoryAt };
   return {
     ...insides,
+    fabric,
     random,
     calls: createGate(clock),
     hand: createHands(insides),

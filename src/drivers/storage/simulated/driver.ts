@@ -11,6 +11,7 @@ import type {
   StorageServer,
   StorageServerDriver,
 } from '../contract.ts';
+import { createDisks } from './disks.ts';
 import { hasQuorum, newVolume, pendingOf, type SimulatedVolume, type StorageWorld } from './world.ts';
 
 type StepKind = 'create' | 'start' | 'stop' | 'delete';
@@ -145,9 +146,10 @@ const carryOut = (world: StorageWorld, kind: StepKind, name: string, poolUid: st
 
 const openServer = (
   world: StorageWorld,
-  { poolUid, poolName: name }: PoolIdentity,
-  { latencyMs }: SimulatedWish,
+  identity: PoolIdentity,
+  { latencyMs, serves }: SimulatedWish,
 ): StorageServer => {
+  const { poolUid, poolName: name } = identity;
   const session = {};
   world.sessions.add(session);
   const checkOpen = (): void => {
@@ -175,8 +177,8 @@ const openServer = (
         signal,
       );
     },
-    mount: { kind: 'simulated', share: name },
-    disks: undefined,
+    mount: serves === 'files' ? { kind: 'simulated', share: name } : undefined,
+    disks: serves === 'disks' ? createDisks({ world, identity, latencyMs, checkOpen }) : undefined,
     close: async () => {
       world.sessions.delete(session);
     },

@@ -4,6 +4,8 @@
  */
 import type { Clock } from '../../../runtime/clock.ts';
 import { Fault, type FaultKind } from '../../../runtime/fault.ts';
+import type { Piece } from './disk-content.ts';
+import { createFabric, type Fabric } from './fabric.ts';
 
 /** A volume over three bricks, each with a copy. */
 export interface SimulatedVolume {
@@ -20,8 +22,17 @@ export interface SimulatedVolume {
   splitBrain: number;
 }
 
+/** A disk that a server hands out. */
+export interface SimulatedDisk {
+  readonly poolUid: string;
+  sizeBytes: number;
+  allocatedBytes: number;
+  readonly complete: boolean;
+  readonly pieces: readonly Piece[];
+}
+
 export interface StorageFailure {
-  /** `see`, or the step: `create`, `start`, `stop`, `delete`. Any when absent. */
+  /** `see`, or the step: `create`, `start`, `stop`, `delete`; `disk.see` and so on of single disks. Any when absent. */
   readonly method?: string | undefined;
   /** `after`: it happened, and the answer is lost. */
   readonly when?: 'before' | 'after' | undefined;
@@ -35,6 +46,11 @@ export type ShareState = 'up' | 'down' | 'absent';
 export interface StorageWorld {
   readonly clock: Clock;
   readonly volumes: Map<string, SimulatedVolume>;
+  /** By uid. */
+  readonly disks: Map<string, SimulatedDisk>;
+  readonly fabric: Fabric;
+  /** Whether servers show a running machine that its disk has grown; true unless a test says otherwise. */
+  growsOnline: boolean;
   /** Every call goes through here: latency, failures, and the log of what changed something. */
   readonly call: <T>(
     method: string,
@@ -148,6 +164,9 @@ export const createStorageWorld = ({ clock }: { readonly clock: Clock }): Storag
   return {
     clock,
     volumes,
+    disks: new Map(),
+    fabric: createFabric(),
+    growsOnline: true,
     call: createCall(clock, failures.meet, counts, log),
     fail: failures.add,
     log: () => log,

@@ -1,0 +1,313 @@
+import { describe, expect, it } from 'vitest';
+import type { StoragePool } from '../../api/storage-pool.ts';
+import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
+import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
+import type { ServedSight } from '../../drivers/storage/contract.ts';
+import { decide } from './decide.ts';
+import { GiB, sampleDisk, sampleUser, sampleWorld } from './sample-world.ts';
+import { statusOf } from './status.ts';
+import type { DiskSight, DiskWorld, ServedWorld } from './world.ts';
+
+const pool: StoragePool = {
+  apiVersion: 'ovcp.dev/v1alpha1',
+  kind: 'StoragePool',
+  metadata: {
+    name: 'san',
+    uid: 'p1',
+    resourceVersion: '1',
+    generation: 1,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
+  spec: {
+    driver: 'simulated',
+    hostPoolRefs: [{ name: 'kvm' }],
+    topology: 'Shared',
+    roles: ['Disks'],
+    allowedNamespaces: { from: 'All' },
+    maxImageSize: '100Gi',
+    simulated: { server: { serves: 'Disks' } },
+  },
+};
+const [host1, host2] = ['iqn.host.1', 'iqn.host.2'];
+const served = (change: Partial<ServedWorld> = {}): ServedWorld => ({
+  pool,
+  growsOnline: true,
+  growsNext: false,
+  lastOnHost: true,
+  ...change,
+});
+const claim = { purpose: 'run', vmUid: 'm1', vmName: 'web-1', host: 'kvm.node1' } as const;
+const made = (change: Partial<VirtualDiskStatus> = {}): VirtualDiskStatus => ({
+  observedGeneration: 1,
+  volume: { pool: 'p1', name: 'ovcp-disk-d1', format: 'raw' },
+  size: '1Gi',
+  ...change,
+});
+const world = (status: VirtualDiskStatus | undefined, change: Partial<DiskWorld> = {}): DiskWorld =>
+  sampleWorld(sampleDisk({ storagePoolRef: { name: 'san' } }, status === undefined ? {} : { status }), {
+    shared: true,
+    served: served(),
+    ...change,
+  });
+const present = (change: Partial<Extract<ServedSight, { kind: 'present' }>> = {}): DiskSight => ({
+  volumes: [],
+  unseen: [],
+  served: {
+    kind: 'present',
+    sizeBytes: GiB,
+    allocatedBytes: 0,
+    complete: true,
+    published: [],
+    sessions: [],
+    served: {
+      protocol: 'iscsi',
+      portals: [],
+      targetIqn: 'iqn.disk',
+      lun: 1,
+      serial: 's',
+      wwn: 'w',
+    },
+    ...change,
+  },
+});
+const absent: DiskSight = { volumes: [], unseen: [], served: { kind: 'absent' } };
+/** Every host answered, and none runs the machine. */
+const off: VmSeen = { sightings: [], unseen: [], namesakes: [] };
+const stepOf = (it: DiskWorld, seen: DiskSight): unknown => {
+  const { plan } = decide(it, seen);
+  return plan.kind === 'step' ? plan.step : plan.kind;
+};
+
+describe('a disk that is not there', () => {
+  it('is made blank', () => {
+    expect(stepOf(world(undefined), absent)).toEqual({
+      kind: 'make',
+      from: { kind: 'blank' },
+      sizeBytes: GiB,
+    });
+  });
+
+  it('is filled from where its image can be read, and not smaller than it', () => {
+    const place = {
+      clusterId: 'c',
+      poolUid: 'p2',
+      poolName: 'files',
+      path: '/files',
+      topology: 'HostLocal',
+    } as const;
+    const reader = { name: 'kvm.node2', id: 'node2', pool: 'kvm', place };
+    const source = {
+      kind: 'image',
+      uid: 'i1',
+      name: 'debian',
+      file: 'ovcp-image-i1.qcow2',
+      virtualSizeBytes: 3 * GiB,
+      linked: false,
+      readyOn: ['kvm.node2'],
+      readers: [reader],
+    } as const;
+    expect(stepOf(world(undefined, { source }), absent)).toEqual({
+      kind: 'make',
+      from: { kind: 'image', reader, file: 'ovcp-image-i1.qcow2' },
+      sizeBytes: 3 * GiB,
+    });
+    expect(decide(world(undefined, { source: { ...source, readers: [] } }), absent).reason).toBe(
+      'WaitingForImage',
+    );
+  });
+
+  it('is not copied from one that is in use', () => {
+    const source = { kind: 'disk', name: 'a', uid: 'd0', volume: 'v', sizeBytes: GiB } as const;
+    expect(stepOf(world(undefined, { source }), absent)).toMatchObject({
+      from: { kind: 'clone', diskUid: 'd0' },
+    });
+    expect(decide(world(undefined, { source: { ...source, inUseBy: 'web-9' } }), absent).reason).toBe(
+      'DiskInUse',
+    );
+  });
+
+  it('is made anew while nobody finished it, and never once it was there', () => {
+    expect(stepOf(world(undefined), present({ complete: false }))).toMatchObject({ kind: 'make' });
+    expect(decide(world(made()), absent)).toMatchObject({ health: 'trouble', reason: 'DiskLost' });
+  });
+
+  it('is waited for while it is being made', () => {
+    const job = { kind: 'running', startedMs: 0 } as const;
+    expect(stepOf(world(undefined, { job }), absent)).toBe('wait');
+  });
+});
+
+describe('who is let in', () => {
+  const users = [sampleUser()];
+
+  it('is the host of the claim, after the claim is written', () => {
+    const unclaimed = world(made(), { users });
+    expect(stepOf(unclaimed, present())).toBe('settled');
+    expect(statusOf(unclaimed, present(), undefined, undefined, 0).claim).toEqual(claim);
+    const claimed = world(made({ claim }), { users });
+    expect(stepOf(claimed, present())).toEqual({
+      kind: 'serve',
+      step: { kind: 'publish', initiator: { iqn: host1 } },
+    });
+    const after = statusOf(claimed, present({ published: [host1] }), undefined, undefined, 0);
+    expect(after.claim).toEqual({ ...claim, published: true });
+  });
+
+  it('is said to be let in by the word of the server alone', () => {
+    const claimed = world(made({ claim: { ...claim, published: true } }), { users });
+    expect(statusOf(claimed, present(), undefined, undefined, 0).claim).toEqual(claim);
+    // What cannot be looked at stays as it was.
+    expect(statusOf(claimed, undefined, undefined, undefined, 0).claim).toMatchObject({ published: true });
+  });
+
+  it('is nobody before the holder let go by the word of its hosts', () => {
+    const stopped = [
+      sampleUser({ wantsToRun: false, released: true }),
+      sampleUser({ uid: 'm2', name: 'web-2' }),
+    ];
+    const held = world(made({ claim: { ...claim, published: true } }), { users: stopped });
+    const seen = present({ published: [host1], sessions: [host1] });
+    // Its hosts were not asked: everything stays.
+    expect(stepOf(held, seen)).toBe('settled');
+    expect(statusOf(held, seen, undefined, undefined, 0).claim).toMatchObject({ vmUid: 'm1' });
+    // A session that a crash left open is no reason to keep it: the hosts say that nothing runs.
+    expect(stepOf(held, { ...seen, ghost: off })).toEqual({
+      kind: 'withdraw',
+      iqn: host1,
+      secretFrom: 'kvm.node1',
+    });
+  });
+
+  it('is the next only after the last is out', () => {
+    const both = [
+      sampleUser({ wantsToRun: false, released: true }),
+      sampleUser({ uid: 'm2', name: 'web-2' }),
+    ];
+    const held = world(made({ claim: { ...claim, published: true } }), { users: both });
+    const still = { ...present({ published: [host1] }), ghost: off };
+    expect(statusOf(held, still, undefined, undefined, 0).claim).toMatchObject({ vmUid: 'm1' });
+    const out = { ...present(), ghost: off };
+    expect(stepOf(held, out)).toBe('settled');
+    const next = statusOf(held, out, undefined, undefined, 0).claim;
+    expect(next).toMatchObject({ vmUid: 'm2' });
+    expect(next?.published).toBeUndefined();
+  });
+
+  it('keeps its secret on a host that needs it for another disk', () => {
+    const users = [sampleUser({ wantsToRun: false, released: true })];
+    const held = world(made({ claim }), { users, served: served({ lastOnHost: false }) });
+    expect(stepOf(held, { ...present({ published: [host1] }), ghost: off })).toEqual({
+      kind: 'withdraw',
+      iqn: host1,
+    });
+  });
+
+  it('is never cut off on a guess when the claim was lost', () => {
+    const lost = world(made());
+    expect(stepOf(lost, present({ published: [host1], sessions: [host1] }))).toBe('wait');
+    expect(decide(lost, present({ published: [host1], sessions: [host1] })).reason).toBe('DiskInUse');
+    // Nobody is logged in, and no machine may have it.
+    expect(stepOf(lost, present({ published: [host1] }))).toEqual({ kind: 'withdraw', iqn: host1 });
+    const doubt = world(made(), {
+      users: [sampleUser({ host: 'kvm.node1', wantsToRun: false, unknown: true })],
+    });
+    expect(stepOf(doubt, present({ published: [host1] }))).toBe('wait');
+  });
+
+  it('is the host of the machine that has the disk, when the claim was lost', () => {
+    const lost = world(made(), { users: [sampleUser({ plugged: true })] });
+    const seen = present({ published: [host1], sessions: [host1] });
+    expect(stepOf(lost, seen)).toBe('settled');
+    expect(statusOf(lost, seen, undefined, undefined, 0).claim).toEqual({ ...claim, published: true });
+  });
+
+  it('is not a host that was declared gone for good', () => {
+    const hosts = [
+      {
+        name: 'kvm.node1',
+        id: 'node1',
+        pool: 'kvm',
+        usable: false,
+        declaredDown: 'fire',
+        initiator: host1,
+      },
+    ];
+    expect(stepOf(world(made(), { hosts }), present({ published: [host1], sessions: [host1] }))).toEqual({
+      kind: 'withdraw',
+      iqn: host1,
+    });
+  });
+
+  it('is one host, although another was let in by hand', () => {
+    const claimed = world(made({ claim }), { users });
+    expect(stepOf(claimed, present({ published: [host1, host2] }))).toEqual({ kind: 'withdraw', iqn: host2 });
+    // Somebody works there: the machine that has the disk by right is not held up.
+    expect(stepOf(claimed, present({ published: [host1, host2], sessions: [host2] }))).toBe('settled');
+    expect(stepOf(claimed, present({ published: [host2], sessions: [host2] }))).toBe('wait');
+  });
+});
+
+describe('growing', () => {
+  const users = [sampleUser()];
+  const bigger = (
+    change: Partial<DiskWorld>,
+    status = made({ claim: { ...claim, published: true } }),
+  ): DiskWorld =>
+    sampleWorld(sampleDisk({ size: '2Gi', storagePoolRef: { name: 'san' } }, { status }), {
+      shared: true,
+      served: served(),
+      users,
+      ...change,
+    });
+  const grow = { kind: 'serve', step: { kind: 'grow', sizeBytes: 2 * GiB } };
+
+  it('happens at once where the server can, or nobody has the disk', () => {
+    expect(stepOf(bigger({}), present({ published: [host1] }))).toEqual(grow);
+    expect(stepOf(bigger({ users: [] }, made()), present())).toEqual(grow);
+  });
+
+  it('waits for the power cycle elsewhere, and says so', () => {
+    const offline = bigger({ served: served({ growsOnline: false, growsNext: true }) });
+    expect(decide(offline, present({ published: [host1] }))).toMatchObject({
+      plan: { kind: 'settled' },
+      reason: 'GrowsAtPowerCycle',
+    });
+  });
+
+  it('takes the disk back from a machine that is off, though it is to run again', () => {
+    const stopped = [sampleUser({ released: true })];
+    const it = bigger({ users: stopped, served: served({ growsOnline: false, growsNext: true }) });
+    const seen = { ...present({ published: [host1] }), ghost: off };
+    expect(stepOf(it, seen)).toMatchObject({ kind: 'withdraw', iqn: host1 });
+    const out = { ...present(), ghost: off };
+    expect(stepOf(it, out)).toEqual(grow);
+    const grown = { ...present({ sizeBytes: 2 * GiB }), ghost: off };
+    const status = statusOf(it, grown, undefined, undefined, 0);
+    expect(status).toMatchObject({ size: '2Gi', claim: { vmUid: 'm1' } });
+    expect(status.claim?.published).toBeUndefined();
+  });
+});
+
+describe('deletion', () => {
+  const going = (change: Partial<DiskWorld>, reclaimPolicy: 'Delete' | 'Retain' = 'Delete'): DiskWorld =>
+    sampleWorld(
+      sampleDisk(
+        { storagePoolRef: { name: 'san' }, reclaimPolicy },
+        { status: made(), metadata: { deletionTimestamp: '2026-01-02T00:00:00Z' } },
+      ),
+      { shared: true, served: served(), ...change },
+    );
+
+  it('gives up what is being made, lets everybody out, and removes the data', () => {
+    const job = { kind: 'running', startedMs: 0 } as const;
+    expect(stepOf(going({ job }), absent)).toEqual({ kind: 'cancelMake' });
+    expect(stepOf(going({}), present({ published: [host1] }))).toMatchObject({ kind: 'withdraw' });
+    expect(stepOf(going({}), present())).toEqual({ kind: 'serve', step: { kind: 'delete' } });
+    expect(stepOf(going({}), absent)).toEqual({ kind: 'removeFinalizer' });
+  });
+
+  it('leaves the data where it is to stay, and nobody let in', () => {
+    expect(stepOf(going({}, 'Retain'), present({ published: [host1] }))).toMatchObject({ kind: 'withdraw' });
+    expect(stepOf(going({}, 'Retain'), present())).toEqual({ kind: 'removeFinalizer' });
+  });
+});

@@ -1,0 +1,218 @@
+/**
+ * The next step for a disk of a storage server. The server lets in the host of the claim and nobody else: a host is
+ * let in after the claim names it, and let out by the hosts' word before the claim passes on
+ * (docs/adr/0012-claims-and-servers.md). Pure.
+ */
+import { bytesOf } from '../../api/quantity.ts';
+import type { ServedSight } from '../../drivers/storage/contract.ts';
+import { settled, step, wait } from '../decision.ts';
+import { claimOf } from './claim.ts';
+import type { Decision, DiskStep, ServedSource } from './decision.ts';
+import type { DiskSight, DiskWorld, HostWorld, ServedWorld } from './world.ts';
+
+type Present = Extract<ServedSight, { readonly kind: 'present' }>;
+
+/** Sessions of a host end a moment after its emulator; nothing tells of it. */
+const sessionPollMs = 5_000;
+
+const hostNamed = (world: DiskWorld, name: string | undefined): HostWorld | undefined =>
+  world.hosts.find((host) => host.name === name);
+
+/** What the disk shall measure on the server. */
+const servedBytes = ({ disk, source }: DiskWorld): number => {
+  const asked = bytesOf(disk.spec.size);
+  switch (source.kind) {
+    case 'image':
+      return Math.max(asked, source.virtualSizeBytes);
+    case 'disk':
+      return Math.max(asked, source.sizeBytes);
+    case 'blank':
+    case 'lack':
+      return asked;
+    default:
+      return source satisfies never;
+  }
+};
+
+const make = (world: DiskWorld, from: ServedSource): Decision => {
+  const { job } = world;
+  const [reason, message] =
+    from.kind === 'blank'
+      ? (['Creating', 'The disk is being made.'] as const)
+      : (['Copying', 'The disk is being filled.'] as const);
+  switch (job?.kind) {
+    case 'queued':
+    case 'running':
+      return wait('progress', reason, message, 30_000);
+    case 'failed':
+      return step({ kind: 'failCopy' }, reason, job.fault.message);
+    case 'done':
+    case undefined:
+      return step({ kind: 'make', from, sizeBytes: servedBytes(world) }, reason, message);
+    default:
+      return job satisfies never;
+  }
+};
+
+const decideServedMake = (world: DiskWorld): Decision => {
+  const { source } = world;
+  switch (source.kind) {
+    case 'lack': {
+      const { reason, message } = source.lack;
+      return wait(reason.startsWith('WaitingFor') ? 'progress' : 'invalid', reason, message);
+    }
+    case 'blank':
+      return make(world, { kind: 'blank' });
+    case 'disk':
+      return source.inUseBy === undefined
+        ? make(world, { kind: 'clone', diskUid: source.uid })
+        : wait(
+            'progress',
+            'DiskInUse',
+            `VirtualDisk ${source.name} is in use by ${source.inUseBy}; it is copied once it is free.`,
+          );
+    case 'image': {
+      const [reader] = source.readers;
+      return reader === undefined
+        ? wait('progress', 'WaitingForImage', `Image ${source.name} cannot be read on any host yet.`)
+        : make(world, { kind: 'image', reader, file: source.file });
+    }
+    default:
+      return source satisfies never;
+  }
+};
+
+/** The claim of the status, when the hosts' word does not take it away. */
+const keptClaim = (world: DiskWorld, seen: DiskSight) => {
+  const { claim } = world.disk.status ?? {};
+  return claim !== undefined && claimOf(world, seen, undefined) === claim ? claim : undefined;
+};
+
+/**
+ * Whether a host may be let out: the claim named it and its hosts said that it let go; or it is gone for good; or
+ * nobody is logged in from there and no machine there may have the disk. Else a lost status could cut off a machine.
+ */
+const mayWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present, iqn: string): boolean => {
+  const host = world.hosts.find(({ initiator }) => initiator === iqn);
+  const { claim } = world.disk.status ?? {};
+  if (host?.declaredDown !== undefined) return true;
+  if (claim !== undefined && hostNamed(world, claim.host)?.initiator === iqn)
+    return keptClaim(world, seen) === undefined;
+  const mayHave = world.users.some((user) => (user.plugged || user.unknown) && user.host === host?.name);
+  return !sight.sessions.includes(iqn) && !mayHave;
+};
+
+/** Everybody who may log in besides the host of the claim. */
+const decideWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present): Decision | undefined => {
+  // A claim that was lost goes back to the machine that has the disk: its host stays let in.
+  const lost = world.disk.status?.claim === undefined;
+  const right = keptClaim(world, seen) ?? (lost ? claimOf(world, seen, undefined) : undefined);
+  const wanted = hostNamed(world, right?.host)?.initiator;
+  const others = sight.published.filter((iqn) => iqn !== wanted);
+  const [other] = others.filter((iqn) => mayWithdraw(world, seen, sight, iqn));
+  if (other !== undefined) {
+    const host = world.hosts.find(({ initiator }) => initiator === other);
+    const leaves = host !== undefined && host.name === world.disk.status?.claim?.host;
+    const secretFrom = leaves && host.usable && world.served?.lastOnHost === true ? host.name : undefined;
+    const it: DiskStep = {
+      kind: 'withdraw',
+      iqn: other,
+      ...(secretFrom === undefined ? {} : { secretFrom }),
+    };
+    return step(it, 'Publishing', `The storage server lets ${host?.name ?? 'another host'} out.`);
+  }
+  const [stranger] = others;
+  if (stranger === undefined || (wanted !== undefined && sight.published.includes(wanted))) return undefined;
+  const name = world.hosts.find(({ initiator }) => initiator === stranger)?.name ?? stranger;
+  const message = `${name} has the disk open although no machine there holds it; nothing is taken from it.`;
+  return wait('trouble', 'DiskInUse', message, sessionPollMs);
+};
+
+/** Undefined when there is nothing to grow now. */
+const decideServedGrow = (world: DiskWorld, seen: DiskSight, sight: Present): Decision | undefined => {
+  const sizeBytes = servedBytes(world);
+  if (sight.sizeBytes >= sizeBytes) return undefined;
+  const free = keptClaim(world, seen) === undefined;
+  if (!free && world.served?.growsOnline !== true) return undefined;
+  return step({ kind: 'serve', step: { kind: 'grow', sizeBytes } }, 'Growing', 'The disk is being grown.');
+};
+
+const decideClaimed = (world: DiskWorld, seen: DiskSight, sight: Present): Decision => {
+  const kept = keptClaim(world, seen);
+  if (kept === undefined) {
+    const next = claimOf(world, seen, undefined);
+    return next === undefined
+      ? settled('ok', 'Available', 'The disk exists and nobody uses it.')
+      : settled('ok', 'Attached', `Machine ${next.vmName} uses the disk.`);
+  }
+  const host = hostNamed(world, kept.host);
+  if (host === undefined) {
+    const message = `Host ${kept.host} of machine ${kept.vmName} is not one of the pool.`;
+    return wait('trouble', 'NotInPool', message);
+  }
+  if (!sight.published.includes(host.initiator)) {
+    const it = { kind: 'publish', initiator: { iqn: host.initiator } } as const;
+    return step({ kind: 'serve', step: it }, 'Publishing', `The storage server lets ${host.name} in.`);
+  }
+  return sight.sizeBytes < servedBytes(world)
+    ? settled(
+        'ok',
+        'GrowsAtPowerCycle',
+        `Machine ${kept.vmName} uses the disk, which grows when it is next stopped.`,
+      )
+    : settled('ok', 'Attached', `Machine ${kept.vmName} uses the disk.`);
+};
+
+/** For a disk that is not being deleted. */
+export const decideServed = (world: DiskWorld, seen: DiskSight): Decision => {
+  const sight = seen.served;
+  if (sight === undefined)
+    return wait('unknown', 'StorageNotReady', 'The storage server could not be asked.');
+  if (sight.kind === 'present' && sight.complete)
+    return (
+      decideWithdraw(world, seen, sight) ??
+      decideServedGrow(world, seen, sight) ??
+      decideClaimed(world, seen, sight)
+    );
+  // What was there once is never made anew: an empty disk in place of lost data helps nobody.
+  if (world.disk.status?.volume !== undefined) {
+    const message = 'The disk is gone from the storage server; somebody removed it there.';
+    return wait('trouble', 'DiskLost', message);
+  }
+  return decideServedMake(world);
+};
+
+/** The data goes: nobody needs the disk any more. */
+export const decideServedRemoval = (world: DiskWorld, seen: DiskSight): Decision => {
+  const sight = seen.served;
+  if (world.job?.kind === 'queued' || world.job?.kind === 'running')
+    return step({ kind: 'cancelMake' }, 'Deleting', 'The work on the disk is being given up.');
+  if (sight === undefined)
+    return wait('unknown', 'StorageNotReady', 'Deleting waits for the storage server.');
+  const retained = world.disk.spec.reclaimPolicy === 'Retain';
+  if (sight.kind === 'absent') return step({ kind: 'removeFinalizer' }, 'Deleting', 'The data is gone.');
+  const withdrawn = decideWithdraw(world, seen, sight);
+  if (withdrawn !== undefined) return withdrawn;
+  return retained
+    ? step({ kind: 'removeFinalizer' }, 'Deleting', 'The data stays on the storage.')
+    : step({ kind: 'serve', step: { kind: 'delete' } }, 'Deleting', 'The data is being removed.');
+};
+
+/** Whether the server lets in the host of that claim. */
+export const isPublished = (
+  world: DiskWorld,
+  seen: DiskSight | undefined,
+  host: string | undefined,
+): boolean | undefined => {
+  const sight = seen?.served;
+  if (sight === undefined) return undefined;
+  const initiator = hostNamed(world, host)?.initiator;
+  return sight.kind === 'present' && initiator !== undefined && sight.published.includes(initiator);
+};
+
+/** A machine that was stopped gives its disk back so that it can grow; undefined: it need not. */
+export const growsNext = (
+  served: Pick<ServedWorld, 'growsOnline'>,
+  wantedBytes: number,
+  sizeBytes: number | undefined,
+): boolean => served.growsOnline === false && sizeBytes !== undefined && sizeBytes < wantedBytes;

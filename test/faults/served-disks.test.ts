@@ -1,0 +1,262 @@
+/** Disks of a storage server under machines: who is let in when, and what troubles of the server do to them. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { diskTargetIqn, hostInitiatorIqn } from '../../src/api/identity.ts';
+import { has, type Thing } from './api.ts';
+import { type Lab, startLab } from './lab.ts';
+import { blank, disk, image, machine, storagePool } from './objects.ts';
+import type { OperatorProcess } from './operator-process.ts';
+import { type Scene, setScene } from './scene.ts';
+
+const SAN = 'san';
+const hard = { shutdown: { mode: 'Hard', timeoutSeconds: 1 } };
+
+describe('disks of a storage server', () => {
+  let lab: Lab;
+  let scene: Scene;
+  let operator: OperatorProcess;
+
+  beforeAll(async () => {
+    lab = await startLab();
+    lab.world.guests.setDefault({ shutdownMs: 10 });
+    operator = await lab.start();
+    scene = await setScene(lab, 'served');
+    const server = { serves: 'Disks' };
+    await lab.api.apply(
+      storagePool(SAN, ['served'], { topology: 'Shared', roles: ['Disks'], simulated: { server } }),
+      image('tiny', 'served', 'served', lab.image.url, lab.image.checksum),
+    );
+    await scene.told('StoragePool', SAN, 'Ready', 'True');
+  });
+  afterAll(() => lab.close());
+
+  const thing = (name: string): Thing => {
+    const found = lab.api.get('VirtualDisk', name, 'served');
+    if (found === undefined) throw new Error(`no disk ${name}`);
+    return found;
+  };
+  const targetOf = (name: string) => lab.storage.fabric.targets.get(diskTargetIqn(thing(name).metadata.uid));
+  const admitted = (name: string): readonly string[] => [...(targetOf(name)?.admitted ?? [])];
+  /** Name of an initiator of a simulated host. */
+  const iqnOf = (host: string | undefined): string => {
+    const uid = lab.api.get('Host', `served.${host}`)?.metadata.uid;
+    if (uid === undefined) throw new Error(`no host ${host}`);
+    return hostInitiatorIqn(uid);
+  };
+  const homeOf = (vm: string): string => scene.domain(vm)?.host ?? '';
+  const drop = async (...machines: string[]): Promise<void> => {
+    for (const vm of machines) {
+      await lab.api.remove('VirtualMachine', vm, 'served');
+      await scene.gone('VirtualMachine', vm);
+    }
+  };
+
+  it('lets in the host of the machine and nobody else, from an image of another pool', async () => {
+    const root = {
+      name: 'root',
+      template: { size: '1Gi', storagePoolRef: { name: SAN }, imageRef: { name: 'tiny' } },
+    };
+    await scene.make('boots', { disks: [root], cloudInit: { hostname: 'first' }, ...hard });
+    await scene.running('boots');
+    expect(admitted('boots.root')).toEqual([iqnOf(homeOf('boots'))]);
+    const { attachment } = scene.domain('boots')?.machine.running?.disks[0] ?? {};
+    expect(attachment).toMatchObject({
+      kind: 'network',
+      targetIqn: diskTargetIqn(thing('boots.root').metadata.uid),
+      initiator: iqnOf(homeOf('boots')),
+      format: 'raw',
+    });
+    expect(thing('boots.root').status).toMatchObject({
+      size: '1Gi',
+      volume: { format: 'raw' },
+      claim: { vmName: 'boots', published: true },
+    });
+    await drop('boots');
+    await scene.gone('VirtualDisk', 'boots.root');
+    expect([...lab.storage.disks.keys()]).toEqual([]);
+    expect([...lab.storage.fabric.targets.keys()]).toEqual([]);
+  });
+
+  it('lets the last host out before the next one in', async () => {
+    await lab.api.apply(disk('moves', 'served', SAN));
+    const named = { disks: [{ name: 'data', diskRef: { name: 'moves' } }], ...hard };
+    const seen: string[] = [];
+    await scene.make('first', named);
+    await scene.running('first');
+    const watch = lab.api.stores.VirtualDisk.subscribe(({ new: now }) => {
+      if (now?.metadata.name === 'moves') seen.push(admitted('moves').join(' '));
+    });
+    await scene.make('second', named);
+    await scene.told('VirtualMachine', 'second', 'Ready', 'False', 'DiskInUse');
+    await scene.patch('first', { powerState: 'PoweredOff' });
+    await scene.running('second');
+    watch();
+    expect(admitted('moves')).toEqual([iqnOf(homeOf('second'))]);
+    // Never two at a time, whenever anybody looked.
+    expect(seen.filter((iqns) => iqns.includes(' '))).toEqual([]);
+    await drop('first', 'second');
+    await lab.api.until('nobody is let in', () => admitted('moves').length === 0);
+    await lab.api.remove('VirtualDisk', 'moves', 'served');
+    await scene.gone('VirtualDisk', 'moves');
+  });
+
+  it('plugs a disk into a running machine and takes it out again', async () => {
+    await scene.make('plugs', { disks: [blank('root', 'served')], ...hard });
+    await scene.running('plugs');
+    await lab.api.apply(disk('extra', 'served', SAN));
+    const extra = { name: 'extra', diskRef: { name: 'extra' } };
+    await scene.patch('plugs', { disks: [blank('root', 'served'), extra] });
+    const disksOf = (): readonly string[] =>
+      (scene.domain('plugs')?.machine.running?.disks ?? []).map(({ name }) => name);
+    await lab.api.until('the disk is plugged in', () => disksOf().includes('extra'));
+    await scene.patch('plugs', { disks: [blank('root', 'served')] });
+    await lab.api.until('the disk is out', () => !disksOf().includes('extra'));
+    await lab.api.until('nobody is let in', () => admitted('extra').length === 0);
+    expect(scene.domain('plugs')?.machine.power).toEqual({ kind: 'running' });
+    await drop('plugs');
+    await lab.api.remove('VirtualDisk', 'extra', 'served');
+    await scene.gone('VirtualDisk', 'extra');
+  });
+
+  it('takes nothing from a machine while the server is silent', async () => {
+    await scene.make('stays', { disks: [blank('root', SAN)], ...hard });
+    await scene.running('stays');
+    for (const brick of ['a1', 'a2']) lab.storage.setBrick(SAN, brick, false);
+    await lab.api.patch('VirtualDisk', 'stays.root', 'served', {
+      metadata: { annotations: { look: 'now' } },
+    });
+    await scene.told('VirtualDisk', 'stays.root', 'Ready', 'Unknown');
+    expect(admitted('stays.root')).toEqual([iqnOf(homeOf('stays'))]);
+    expect(scene.domain('stays')?.machine.power).toEqual({ kind: 'running' });
+    expect(thing('stays.root').status).toMatchObject({ claim: { vmName: 'stays', published: true } });
+    // It can be stopped and started all the same: the host of the claim is let in.
+    await scene.patch('stays', { powerState: 'PoweredOff' });
+    await scene.told('VirtualMachine', 'stays', 'Ready', 'True', 'PoweredOff');
+    await scene.patch('stays', { powerState: 'PoweredOn' });
+    await scene.running('stays');
+    for (const brick of ['a1', 'a2']) lab.storage.setBrick(SAN, brick, true);
+    await scene.told('VirtualDisk', 'stays.root', 'Ready', 'True', 'Attached', 90_000);
+    await drop('stays');
+    await scene.gone('VirtualDisk', 'stays.root');
+  });
+
+  it('takes nothing from a machine whose disk lost its status', async () => {
+    await scene.make('lost', { disks: [blank('root', SAN)], ...hard });
+    await scene.running('lost');
+    operator.kill();
+    await operator.ended;
+    await lab.api.patch('VirtualDisk', 'lost.root', 'served', { status: null }, 'status');
+    operator = await lab.start();
+    await lab.api.until('the claim is found again', () => {
+      const claim = (
+        thing('lost.root').status as { claim?: { vmName?: string; published?: boolean } } | undefined
+      )?.claim;
+      return claim?.vmName === 'lost' && claim.published === true;
+    });
+    expect(scene.domain('lost')?.machine.power).toEqual({ kind: 'running' });
+    await drop('lost');
+    await scene.gone('VirtualDisk', 'lost.root');
+  });
+
+  it('does not start a machine that is not let in, whatever a status says', async () => {
+    await scene.make('forged', { powerState: 'PoweredOff', disks: [blank('root', SAN)], ...hard });
+    await scene.told('VirtualMachine', 'forged', 'Ready', 'True', 'PoweredOff');
+    lab.storage.fabric.targets.get(diskTargetIqn(thing('forged.root').metadata.uid))?.admitted.clear();
+    const uuid = scene.uuid('forged');
+    expect(() => lab.world.hand.start(uuid)).toThrow(/refuses/);
+    await drop('forged');
+    await scene.gone('VirtualDisk', 'forged.root');
+  });
+
+  it('grows under a running machine where the server can', async () => {
+    await scene.make('live', { disks: [blank('root', SAN)], ...hard });
+    await scene.running('live');
+    await lab.api.patch('VirtualDisk', 'live.root', 'served', { spec: { size: '2Gi' } });
+    const size = (): number | undefined => scene.domain('live')?.machine.running?.disks[0]?.sizeBytes;
+    await lab.api.until('the machine has two GiB', () => size() === 2 * 1024 ** 3);
+    expect(scene.domain('live')?.machine.power).toEqual({ kind: 'running' });
+    await drop('live');
+    await scene.gone('VirtualDisk', 'live.root');
+  });
+
+  it('grows at the next power cycle where the server cannot, and says so', async () => {
+    lab.storage.growsOnline = false;
+    try {
+      await scene.make('later', { disks: [blank('root', SAN)], ...hard });
+      await scene.running('later');
+      await lab.api.patch('VirtualDisk', 'later.root', 'served', { spec: { size: '2Gi' } });
+      await scene.told('VirtualDisk', 'later.root', 'Ready', 'True', 'GrowsAtPowerCycle');
+      const pending = () => scene.vm('later')?.status?.['pendingChanges'];
+      await lab.api.until('the change is pending', () =>
+        JSON.stringify(pending() ?? null).includes('"impact":"PowerCycle"'),
+      );
+      const size = (): number | undefined => scene.domain('later')?.machine.running?.disks[0]?.sizeBytes;
+      expect(size()).toBe(1024 ** 3);
+      await scene.patch('later', { restartRequestedAt: '2100-01-01T00:00:00Z' });
+      await lab.api.until('the machine has two GiB', () => size() === 2 * 1024 ** 3);
+      await scene.running('later');
+      await lab.api.until('nothing is pending', () => JSON.stringify(pending() ?? []) === '[]');
+      await scene.told('VirtualDisk', 'later.root', 'Ready', 'True', 'Attached');
+      await drop('later');
+      await scene.gone('VirtualDisk', 'later.root');
+    } finally {
+      lab.storage.growsOnline = true;
+    }
+  });
+
+  it('copies a disk that nobody uses', async () => {
+    await lab.api.apply(disk('source', 'served', SAN));
+    await scene.told('VirtualDisk', 'source', 'Ready', 'True');
+    await lab.api.apply(
+      disk('copy', 'served', SAN, { size: '2Gi', source: { type: 'Disk', diskRef: { name: 'source' } } }),
+    );
+    await scene.told('VirtualDisk', 'copy', 'Ready', 'True', 'Available');
+    expect(targetOf('copy')?.sizeBytes).toBe(2 * 1024 ** 3);
+    for (const name of ['copy', 'source']) {
+      await lab.api.remove('VirtualDisk', name, 'served');
+      await scene.gone('VirtualDisk', name);
+    }
+  });
+
+  it('leaves the data of a disk that is to be retained', async () => {
+    await lab.api.apply(disk('keeps', 'served', SAN, { reclaimPolicy: 'Retain' }));
+    await scene.told('VirtualDisk', 'keeps', 'Ready', 'True');
+    const { uid } = thing('keeps').metadata;
+    await lab.api.remove('VirtualDisk', 'keeps', 'served');
+    await scene.gone('VirtualDisk', 'keeps');
+    expect(lab.storage.disks.has(uid)).toBe(true);
+    lab.storage.disks.delete(uid);
+    lab.storage.fabric.targets.delete(diskTargetIqn(uid));
+  });
+
+  it('puts no machine on a host whose emulator cannot open such disks', async () => {
+    const host = lab.world.get('served-1');
+    const both = host.settings;
+    for (const name of ['served-1', 'served-2'])
+      lab.world.ensureHost({ ...lab.world.get(name).settings, attachmentKinds: ['file'] });
+    lab.world.host.restartDaemon('served-1');
+    lab.world.host.restartDaemon('served-2');
+    try {
+      await scene.told('StoragePool', SAN, 'Ready', 'False', 'UnsupportedByHost');
+      await lab.api.apply(machine('nowhere', 'served', 'served', { disks: [blank('root', SAN)] }));
+      const refused = await scene.told('VirtualMachine', 'nowhere', 'Ready', 'False', 'NoHostFits');
+      expect(refused.message).toContain('iSCSI');
+    } finally {
+      for (const name of ['served-1', 'served-2'])
+        lab.world.ensureHost({ ...both, name, attachmentKinds: ['file', 'network'] });
+      lab.world.host.restartDaemon('served-1');
+      lab.world.host.restartDaemon('served-2');
+    }
+    await scene.running('nowhere');
+    await drop('nowhere');
+    await scene.gone('VirtualDisk', 'nowhere.root');
+  });
+
+  it('breaks no invariant on the way', async () => {
+    await operator.quiet();
+    expect(lab.checker.atRest()).toEqual([]);
+    expect(
+      has(lab.api.get('StoragePool', SAN) ?? ({ metadata: { name: SAN } } as Thing), 'Ready', 'True'),
+    ).toBe(true);
+    expect(lab.storage.fabric.targets.size).toBe(0);
+  });
+});
