@@ -16,9 +16,9 @@ TARGET_EXIST, LUN_EXIST, ACL_EXIST, ACL_NOEXIST, USER_EXIST, NO_USER = 9, 10, 12
 TARGET_ACTIVE, LUN_ACTIVE = 19, 20
 
 
-class Admin(Exception):
+class Admin(Refused):
     def __init__(self, code):
-        super().__init__('code %d' % code)
+        super().__init__('unreachable', 'tgtd refused with error %d' % code, 'RequestFailed')
         self.code = code
 
 
