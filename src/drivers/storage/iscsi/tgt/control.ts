@@ -25,7 +25,7 @@ class Admin(Refused):
 def connected():
     try:
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        end.settimeout(30)
+        end.settimeout(15)
         end.connect(SOCKET)
         return end
     except OSError:
