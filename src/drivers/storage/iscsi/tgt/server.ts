@@ -51,7 +51,7 @@ class Tgt(Accounts, Pool):
         try:
             record = json.loads(match.group(1))
             names = record['initiators']
-            if all(isinstance(name, str) and re.match(r'^iqn\.[A-Za-z0-9._:-]{1,219}$', name) for name in names):
+            if all(isinstance(name, str) and IQN.match(name) for name in names):
                 return {'cluster': record['cluster'], 'pool': record['pool'], 'initiators': sorted(set(names))}
         except (AttributeError, ValueError, KeyError, TypeError):
             pass
@@ -83,7 +83,7 @@ class Tgt(Accounts, Pool):
         path = target['luns'].get(LUN, {}).get('Backing store path', self.backing.device(uid))
         if path != self.backing.device(uid):
             raise Refused('denied', 'the target of the disk serves something else', 'NameTaken')
-        names = sorted(rule for rule in target['rules'] if rule.startswith('iqn.'))[:2]
+        names = sorted(rule for rule in target['rules'] if IQN.match(rule))[:2]
         return {'cluster': self.pool['clusterId'], 'pool': self.pool['poolUid'], 'initiators': names}
 
     def render(self, uid, record):
@@ -276,12 +276,20 @@ class Tgt(Accounts, Pool):
     def revoke(self, uid, name):
         record = self.record(uid)
         record['initiators'] = [other for other in record['initiators'] if other != name]
-        # The file first: a restart in between must not bring the access back.
-        if os.path.exists(self.file(uid)):
-            self.write(uid, record)
+        unwritten = None
+        try:
+            # The file first: a restart in between must not bring the access back.
+            if os.path.exists(self.file(uid)):
+                self.write(uid, record)
+        except OSError as error:
+            unwritten = error
         tid = target_ids().get(PREFIX + uid)
-        if tid is None:
-            return
+        if tid is not None:
+            self.cut_off(uid, tid, name, record)
+        if unwritten is not None:
+            raise unwritten
+
+    def cut_off(self, uid, tid, name, record):
         # Whoever matches an address is let in as well, so no rule stays but the record's.
         for rule in {name, *(self.rules_of(uid) or [])}:
             if rule != NOBODY and rule not in record['initiators']:
@@ -325,7 +333,10 @@ class Tgt(Accounts, Pool):
 
     def touches(self, uid, name):
         tid, rules = target_ids().get(PREFIX + uid), self.rules_of(uid)
-        if name in self.record(uid)['initiators'] or rules is None:
+        try:
+            if name in self.record(uid)['initiators'] or rules is None:
+                return True
+        except Refused:
             return True
         others = any(rule != NOBODY and not rule.startswith('iqn.') for rule in rules)
         return others or name in rules or tid is not None and any(each[2] == name for each in connections(tid))
