@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { ensureControlPlaneBinaries } from '../lab/control-plane-binaries.ts';
+import { untilCrdsEstablished } from '../lab/crds.ts';
 import { ensureGuestImage } from '../lab/guest-image.ts';
 import { startFileServer } from '../lab/http-server.ts';
 import { operatorNamespace } from '../lab/manifests.ts';
@@ -45,7 +46,7 @@ const install = async (kubectl: Kubectl, say: (line: string) => void): Promise<v
   say(`namespace ${operatorNamespace}, crds/ and deploy/policies/ are applied`);
   await kubectl(['apply', '--server-side', '-f', '-'], JSON.stringify(namespace));
   await kubectl(['apply', '--server-side', '-f', join(repositoryRoot, 'crds')]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', join(repositoryRoot, 'crds')]);
+  await untilCrdsEstablished(kubectl);
   await kubectl(['apply', '--server-side', '-f', join(repositoryRoot, 'deploy/policies')]);
 };
 

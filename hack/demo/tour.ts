@@ -43,7 +43,7 @@ const bootsIn = (line: string): number => Number(/ boots=(\d+)/.exec(line)?.[1] 
 /** Lines of the serial port that come after what is done next. */
 const mark = (up: Up): number => up.serial?.lines.length ?? 0;
 
-/** virsh says so, now or within a few seconds: host events and API writes are not one moment. */
+/** virsh says so, now or soon: host events and API writes are not one moment. */
 const virshSays = async (
   scene: Scene,
   what: string,
@@ -52,7 +52,7 @@ const virshSays = async (
 ): Promise<void> => {
   if (scene.stage.hosts.length === 0) return;
   const access = hostAccessOf(scene, machineOf(scene) ?? {});
-  const endMs = scene.nowMs() + 20_000;
+  const endMs = scene.nowMs() + 120_000;
   for (;;) {
     const text = await virshOrNothing(access, ...args);
     if (accept(text)) {

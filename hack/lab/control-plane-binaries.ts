@@ -76,10 +76,16 @@ const familyFolder = (family: Family, say: (line: string) => void): Promise<stri
         '-ldflags',
         ['-s', '-w', ...variables].join(' '),
       ];
-      await run(['nice', '-n', '10', go, 'build', ...flags, '-o', join(directory, name), path], {
+      const options = {
         cwd: join(toolsFolder, family.tool),
         env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' },
-      });
+      };
+      const build = ['nice', '-n', '10', go, 'build', ...flags, '-o', join(directory, name), path];
+      const first = await run(build, { ...options, allowFailure: true });
+      if (first.code === 0) continue;
+      // Go asks its module proxy once for each module, and hundreds are needed; what came is kept.
+      say(`that failed, and is tried once more: ${first.stderr.trim().slice(-300)}`);
+      await run(build, options);
     }
   });
 

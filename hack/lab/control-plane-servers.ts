@@ -71,7 +71,7 @@ export const startEtcd = async (plan: ServerPlan, signal?: AbortSignal): Promise
   await waitUntil(
     'etcd',
     () => httpOk(`${etcdUrl(plan)}/health`),
-    { limitMs: 30_000, alive: [etcd] },
+    { limitMs: 120_000, alive: [etcd] },
     signal,
   );
   return etcd;
@@ -143,7 +143,7 @@ export const startApiServer = async (plan: ServerPlan, signal?: AbortSignal): Pr
   });
   const ready = async (): Promise<boolean> =>
     (await adminGet(plan, '/readyz')) === 200 && (await adminGet(plan, '/api/v1/namespaces/default')) === 200;
-  await waitUntil('kube-apiserver', ready, { limitMs: 90_000, alive: [server] }, signal);
+  await waitUntil('kube-apiserver', ready, { limitMs: 180_000, alive: [server] }, signal);
   return server;
 };
 

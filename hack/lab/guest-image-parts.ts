@@ -6,11 +6,13 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { aptGet, mustAptGet } from './apt.ts';
 import { run } from './process.ts';
 
 /** Folder of the files that make the guest what it is. */
@@ -41,28 +43,32 @@ const drivers = [
 ];
 
 /**
- * Unpacks Debian packages into `directory` without installing them: busybox-static would push busybox out, and a
- * second kernel is nothing for the machine.
+ * Unpacks the newest kernel's package and these into `directory` without installing them: busybox-static would push
+ * busybox out, and a second kernel is nothing for the machine.
  */
-export const unpackPackages = async (names: readonly string[], directory: string): Promise<void> => {
+export const unpackPackages = async (others: readonly string[], directory: string): Promise<void> => {
   const downloads = join(directory, '.debs');
-  mkdirSync(downloads, { recursive: true });
-  const download = ['apt-get', '-q', 'download', ...names];
-  const first = await run(download, { cwd: downloads, allowFailure: true });
+  const download = async (): Promise<string[]> => {
+    rmSync(downloads, { recursive: true, force: true });
+    mkdirSync(downloads, { recursive: true });
+    return ['download', await kernelPackage(), ...others];
+  };
+  const first = await aptGet(await download(), { cwd: downloads });
   if (first.code !== 0) {
-    await run(['apt-get', '-q', 'update']);
-    await run(download, { cwd: downloads });
+    await mustAptGet(['update']);
+    // New lists may know another kernel, and not the one before it.
+    await mustAptGet(await download(), { cwd: downloads });
   }
   for (const file of readdirSync(downloads)) await run(['dpkg', '-x', join(downloads, file), directory]);
 };
 
 /** The package with the newest kernel that Debian's metapackage stands for. */
-export const kernelPackage = async (): Promise<string> => {
+const kernelPackage = async (): Promise<string> => {
   const look = async (): Promise<string | undefined> => {
     const { stdout } = await run(['apt-cache', 'depends', 'linux-image-amd64'], { allowFailure: true });
     return /Depends: (linux-image-\S+)/.exec(stdout)?.[1];
   };
-  const name = (await look()) ?? (await run(['apt-get', '-q', 'update']).then(look));
+  const name = (await look()) ?? (await mustAptGet(['update']).then(look));
   if (name === undefined) throw new Error('apt knows no linux-image-amd64');
   return name;
 };

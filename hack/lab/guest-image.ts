@@ -19,7 +19,7 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { cached, cacheRoot } from './cache.ts';
-import { guestFolder, kernelPackage, makeRoot, unpackPackages } from './guest-image-parts.ts';
+import { guestFolder, makeRoot, unpackPackages } from './guest-image-parts.ts';
 import { run } from './process.ts';
 
 export type GuestImage = {
@@ -124,7 +124,7 @@ const build = async (directory: string): Promise<void> => {
   const packages = join(work, 'packages');
   const root = join(work, 'root');
   mkdirSync(packages, { recursive: true });
-  await unpackPackages([await kernelPackage(), 'busybox-static', 'qemu-guest-agent'], packages);
+  await unpackPackages(['busybox-static', 'qemu-guest-agent'], packages);
   await makeRoot(packages, root);
   await makeInitrd(root, join(work, 'initrd'));
   const kernel = readdirSync(join(packages, 'boot')).find((name) => name.startsWith('vmlinuz-'));

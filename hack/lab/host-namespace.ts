@@ -38,7 +38,7 @@ const childOf = async (pid: number): Promise<number | undefined> => {
 const innerPid = async (outer: Daemon, signal?: AbortSignal): Promise<number> => {
   let pid: number | undefined;
   const look = async (): Promise<boolean> => (pid = await childOf(outer.pid)) !== undefined;
-  await waitUntil(`the child of ${outer.name}`, look, { limitMs: 10_000, stepMs: 5, alive: [outer] }, signal);
+  await waitUntil(`the child of ${outer.name}`, look, { limitMs: 60_000, stepMs: 5, alive: [outer] }, signal);
   return pid ?? 0;
 };
 
@@ -172,7 +172,7 @@ export const createHostNamespace = async (
     await waitUntil(
       `process 1 of ${options.name}`,
       started,
-      { limitMs: 10_000, stepMs: 5, alive: [outer] },
+      { limitMs: 60_000, stepMs: 5, alive: [outer] },
       signal,
     );
     // sysfs shows the network namespace of its mounter, and libvirt finds bridges and taps there.

@@ -43,7 +43,7 @@ const waitForSocket = (daemon: Daemon, path: string, signal?: AbortSignal): Prom
   waitUntil(
     `${daemon.name}'s socket`,
     () => answers(path),
-    { limitMs: 30_000, stepMs: 20, alive: [daemon] },
+    { limitMs: 120_000, stepMs: 20, alive: [daemon] },
     signal,
   );
 

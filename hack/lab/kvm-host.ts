@@ -66,7 +66,7 @@ const powerOn = async (
     const reachable = async (): Promise<boolean> =>
       (await Promise.all(ports.map((port) => answersTcp(files.address, port)))).every(Boolean);
     const alive = [daemons.sshd, ...daemons.libvirt];
-    await waitUntil(`${files.name}'s ports`, reachable, { limitMs: 20_000, stepMs: 20, alive }, signal);
+    await waitUntil(`${files.name}'s ports`, reachable, { limitMs: 120_000, stepMs: 20, alive }, signal);
     return { ns, daemons };
   } catch (error) {
     await ns.kill();

@@ -47,7 +47,7 @@ const serveImage = async (dir: string, host: KvmHost, image: GuestImage) => {
       return false;
     }
   };
-  await waitUntil('the HTTP server', served, { limitMs: 20_000, alive: [daemon] });
+  await waitUntil('the HTTP server', served, { limitMs: 120_000, alive: [daemon] });
   return { url, pid: daemon.pid };
 };
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ControlPlane } from './control-plane.ts';
+import { untilCrdsEstablished } from './crds.ts';
 import { listOf, operatorNamespace } from './manifests.ts';
 import { freePorts } from './ports.ts';
 import { type Daemon, startDaemon, waitUntil } from './process.ts';
@@ -60,7 +61,7 @@ export const installOperator = async (plane: ControlPlane, role = 'cluster-admin
   for (const folder of installables.map((name) => join(repositoryRoot, name)).filter(existsSync)) {
     await plane.mustKubectl(['apply', '--server-side', '-f', folder]);
     if (folder.endsWith('crds')) {
-      await plane.mustKubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', folder]);
+      await untilCrdsEstablished((args) => plane.mustKubectl(args));
     }
   }
   return plane.userKubeconfig(operatorUser);
@@ -93,7 +94,7 @@ export const startOperator = async (
   const base = `http://127.0.0.1:${port}`;
   const readyUrl = `${base}/readyz`;
   try {
-    await waitUntil('the operator', () => answersOk(readyUrl), { limitMs: 60_000, alive: [daemon] }, signal);
+    await waitUntil('the operator', () => answersOk(readyUrl), { limitMs: 180_000, alive: [daemon] }, signal);
   } catch (error) {
     await daemon.stop();
     throw error;

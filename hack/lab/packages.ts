@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { aptGet, mustAptGet } from './apt.ts';
 import { run } from './process.ts';
 
 /** Parts of Debian 12's libvirt-daemon that are packages of their own later; an older apt does not know them. */
@@ -41,6 +42,7 @@ export const guestImagePackages: readonly string[] = [
   'syslinux',
   'syslinux-common',
   'xz-utils',
+  'zstd',
 ];
 
 /** Debian packages of a Gluster server or client of the lab. */
@@ -134,21 +136,22 @@ export const ensureDebianPackages = async (
   signal?: AbortSignal,
 ): Promise<void> => {
   if ((await missingPackages(names)).length === 0) return;
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  // Another apt or a boot-time update may hold the lock: wait for it rather than fail.
-  const apt = ['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300'];
   const isRoot = process.getuid?.() === 0;
   // A fresh machine has no package lists, and without them apt knows no name.
-  if (isRoot && !hasPackageLists()) await run([...apt, 'update'], { env }, signal);
+  if (isRoot && !hasPackageLists()) {
+    say('fetching the lists of Debian packages');
+    await mustAptGet(['update'], { say }, signal);
+  }
   const missing = await missingPackages([...new Set(names)]);
   if (!isRoot) throw new Error(`these Debian packages are missing: ${missing.join(' ')}`);
   say(`installing Debian packages: ${missing.join(' ')}`);
-  const install = [...apt, 'install', '--no-install-recommends', ...missing];
+  const install = ['install', '--no-install-recommends', ...missing];
   await withoutServiceStart(async () => {
-    const first = await run(install, { env, allowFailure: true }, signal);
+    const first = await aptGet(install, { say }, signal);
     if (first.code === 0) return;
+    say('that failed; once more with new package lists');
     // Stale lists name versions that are no longer there.
-    await run([...apt, 'update'], { env }, signal);
-    await run(install, { env }, signal);
+    await mustAptGet(['update'], { say }, signal);
+    await mustAptGet(install, { say }, signal);
   });
 };

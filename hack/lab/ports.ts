@@ -11,16 +11,30 @@ const free = (port: number, host: string): Promise<boolean> =>
     server.listen(port, host, () => server.close(() => resolve(true)));
   });
 
-/** `wanted` different TCP ports nobody listens on at `host` right now, chosen at random so that labs do not meet. */
+/**
+ * Keeps a port from other labs of this machine until this process ends: the server it is for starts only later, and may
+ * be down for a while. An abstract UNIX socket (unix(7)) can be bound once and goes with its process.
+ */
+const claim = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(`\0ovcp-port-${port}`, () => {
+      server.unref();
+      resolve(true);
+    });
+  });
+
+/** `wanted` TCP ports that nobody listens on at `host` and that no other call was given, of this or another process. */
 export const freePorts = async (
   wanted: number,
   host = '127.0.0.1',
   random: () => number = Math.random,
 ): Promise<number[]> => {
-  const found = new Set<number>();
-  while (found.size < wanted) {
+  const found: number[] = [];
+  while (found.length < wanted) {
     const port = lowest + Math.floor(random() * count);
-    if (!found.has(port) && (await free(port, host))) found.add(port);
+    if ((await claim(port)) && (await free(port, host))) found.push(port);
   }
-  return [...found];
+  return found;
 };

@@ -26,8 +26,8 @@ const options = (url: string, more: Partial<OpenImageOptions> = {}): OpenImageOp
   url,
   allowedCidrs: ['127.0.0.0/8'],
   maxBytes: 1e6,
-  connectTimeoutMs: 5000,
-  idleTimeoutMs: 5000,
+  connectTimeoutMs: 60_000,
+  idleTimeoutMs: 60_000,
   resolve: async () => ['127.0.0.1'],
   ...more,
 });

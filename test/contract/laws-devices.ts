@@ -42,13 +42,10 @@ const takeTwice = async (
   for (let time = 0; time < 2; time += 1) {
     await pool.take(vm, step, never);
     await expect
-      .poll(
-        async () => {
-          const running = (await look(fixture, pool, vm))?.running;
-          return running !== undefined && holds(running);
-        },
-        { timeout: 30_000 },
-      )
+      .poll(async () => {
+        const running = (await look(fixture, pool, vm))?.running;
+        return running !== undefined && holds(running);
+      })
       .toBe(true);
   }
 };

@@ -43,7 +43,7 @@ const seen = (text: string): string[] =>
 const failed = (text: string): string[] => [...text.matchAll(/^.*FAILED.*$/gm)].map((match) => match[0]);
 
 // Each plays whole demos, while other suites and the emulated guests share two cores.
-describe('make demo', { timeout: 400_000 }, () => {
+describe('make demo', { timeout: 900_000 }, () => {
   let parent: string;
   let env: Record<string, string>;
 
@@ -74,8 +74,11 @@ describe('make demo', { timeout: 400_000 }, () => {
   });
 
   it('stays until Ctrl-C, and then takes all down', async () => {
+    let stopped = false;
     const { text } = await makeDemo(['HOSTS=simulated'], env, (soFar, stop) => {
-      if (soFar.includes('Ctrl-C takes all down') && !soFar.includes('SIGINT')) stop();
+      if (stopped || !soFar.includes('Ctrl-C takes all down')) return;
+      stopped = true;
+      stop();
     });
     expect(text).toContain('kubectl get ovm -A -w');
     expect(text).toContain('SIGINT: everything is taken down');

@@ -61,7 +61,7 @@ describe('what the documentation shows', () => {
       'wait',
       ...machine,
       '--for=jsonpath={.status.powerState}=PoweredOn',
-      '--timeout=60s',
+      '--timeout=300s',
     ]);
     const [kubectl = '', , kubeconfig = ''] = stage.kubectl;
     await symlink(kubectl, join(dir, 'kubectl'));

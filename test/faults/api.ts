@@ -239,7 +239,7 @@ export const connect = async (kubeconfig: string): Promise<Api> => {
     stores: stores as Record<Watched, StoreReader<Thing>>,
     get: (kind, name, namespace) =>
       cached[kind].store.get(namespace === undefined ? name : `${namespace}/${name}`),
-    until: (what, read, limitMs = 30_000) => bell.until(what, read, limitMs),
+    until: (what, read, limitMs = 180_000) => bell.until(what, read, limitMs),
     ring: bell.ring,
     close: async () => {
       ends.abort();

@@ -294,7 +294,7 @@ describe('hostile strings', () => {
         );
       }
     }
-  }, 60_000);
+  });
 
   it('a guest that lies about itself is not believed', async () => {
     await scene.make('liar', { networks: [card('eth0', scene.name)] });

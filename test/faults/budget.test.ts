@@ -1,6 +1,6 @@
 /** What the operator may cost at most, as counts of the API server's own audit log and of the simulated hosts. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isWriteOfOperator, type Life, live } from '../bench/figures/api-writes.ts';
+import { isWriteOfOperator, type Life, lateMs, live } from '../bench/figures/api-writes.ts';
 import { isRenewal, requestsByKind } from '../bench/figures/idle.ts';
 import { sleep } from '../bench/harness/cluster.ts';
 import type { Counts } from '../bench/harness/operator-protocol.ts';
@@ -50,8 +50,8 @@ describe('writes over the life of a machine whose guest is silent', () => {
 });
 
 it('a guest that tells of itself costs one more write', async () => {
-  await lab.operator.guests({ agent: true, bootMs: 1_500 });
-  const { machine } = await live(lab, 'talking', 'none');
+  await lab.operator.guests({ agent: true, bootMs: lateMs });
+  const { machine } = await live(lab, 'talking', 'none', 'talking');
   expect(machine.toSorted()).toEqual([...frugal, 'patch status']);
 });
 

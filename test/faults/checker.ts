@@ -69,7 +69,7 @@ export const createChecker = (world: SimulatedWorld, api: Api, clusterId: string
     const at = judge(facts());
     if (at.length === 0) return at;
     return api
-      .until('a durable record', () => judge(facts()).length === 0, 10_000)
+      .until('a durable record', () => judge(facts()).length === 0, 60_000)
       .then(
         () => [],
         () => judge(facts()),

@@ -13,7 +13,8 @@ import { hostPool, network, storagePool } from './objects.ts';
 import type { OperatorProcess } from './operator-process.ts';
 
 const lanes = 8;
-const convergeMs = 45_000;
+const convergeMs = 180_000;
+/** Among other lanes; whoever misses that often is aimed at alone. */
 const maxAttempts = 4;
 /** Awaits that only look. */
 const reads: ReadonlySet<string> = new Set(['see', 'take renderSeed', 'take findSeeds']);
@@ -122,16 +123,18 @@ describe('crash sweep', () => {
     console.info(points.map(wordsOf).join('\n'));
   });
 
-  it('ends as without a fault, wherever the operator dies', { timeout: 420_000 }, async () => {
+  it('ends as without a fault, wherever the operator dies', { timeout: 1_800_000 }, async () => {
     const queue: { readonly target: Target; readonly attempt: number }[] = points
       .flatMap((point) => modes.map((mode): Target => ({ ...point, mode })))
       .map((target) => ({ target, attempt: 1 }));
     const all = queue.length;
+    const stubborn: Target[] = [];
     const missed: string[] = [];
     const failures: string[] = [];
     let serial = 0;
 
-    const run = async (target: Target, attempt: number): Promise<void> => {
+    /** Answers whether the operator died at the target. */
+    const run = async (target: Target): Promise<boolean> => {
       serial += 1;
       const at = `sweep-${serial}`;
       const what = `${wordsOf(target)}, ${target.mode}`;
@@ -142,25 +145,43 @@ describe('crash sweep', () => {
       }
       const last = stages.at(-1);
       if (last !== undefined) await reach(at, last, what);
-      if (crasher.fired(at)) return;
-      // Another lane's crash carried it past this point: it is aimed at once more.
-      if (attempt < maxAttempts) queue.push({ target, attempt: attempt + 1 });
-      else missed.push(what);
+      return crasher.fired(at);
+    };
+    const attemptAt = async (target: Target, missedIt: () => void): Promise<void> => {
+      try {
+        if (!(await run(target))) missedIt();
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        failures.push(message);
+        console.error(message);
+      }
     };
 
     const lane = async (): Promise<void> => {
       for (let next = queue.shift(); next !== undefined && failures.length < 10; next = queue.shift()) {
-        await run(next.target, next.attempt).catch((error: unknown) => {
-          const message = error instanceof Error ? error.message : String(error);
-          failures.push(message);
-          console.error(message);
+        const { target, attempt } = next;
+        // Another lane's crash carried it past this point: it is aimed at once more.
+        await attemptAt(target, () => {
+          if (attempt < maxAttempts) queue.push({ target, attempt: attempt + 1 });
+          else stubborn.push(target);
         });
       }
     };
     await Promise.all(Array.from({ length: lanes }, lane));
+    // With nobody beside it a life comes by its point, unless two writes of it happened to become one.
+    for (const target of stubborn) {
+      let missedIt = true;
+      for (let attempt = 1; missedIt && attempt <= maxAttempts && failures.length === 0; attempt += 1) {
+        missedIt = false;
+        await attemptAt(target, () => {
+          missedIt = true;
+        });
+      }
+      if (missedIt) missed.push(`${wordsOf(target)}, ${target.mode}`);
+    }
     await quiet();
     console.info(
-      `crash sweep: ${all - missed.length} of ${all} points swept (${points.length} awaits, ${modes.length} ways to die), ${serial} lives, ${starts} operators`,
+      `crash sweep: ${all - missed.length} of ${all} points swept (${points.length} awaits, ${modes.length} ways to die), ${serial} lives, ${stubborn.length} alone, ${starts} operators`,
     );
     expect(failures).toEqual([]);
     expect(missed).toEqual([]);

@@ -29,6 +29,7 @@ export const stages: readonly Stage[] = [
       await api.apply(
         namespace(at),
         image('tiny', at, STORE, url, checksum),
+        image('unused', at, STORE, url, checksum),
         disk('data', at, STORE),
         machine('m', at, POOL, {
           disks: [root, { name: 'data', diskRef: { name: 'data' } }],
@@ -64,10 +65,17 @@ export const stages: readonly Stage[] = [
   },
   {
     name: 'delete',
+    // The image on which a disk stands goes before that disk: asked at once, either of the two may be the one that
+    // deletes the copy. The image that nobody uses deletes its own.
     act: async ({ api }, at) => {
+      await api.remove('VirtualMachineImage', 'unused', at);
+      await api.remove('VirtualMachineImage', 'tiny', at);
+      await api.until(
+        `image ${at}/tiny is gone`,
+        () => api.get('VirtualMachineImage', 'tiny', at) === undefined,
+      );
       await api.remove('VirtualMachine', 'm', at);
       await api.remove('VirtualDisk', 'data', at);
-      await api.remove('VirtualMachineImage', 'tiny', at);
     },
   },
 ];

@@ -12,6 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 
+/** What a pass waits for at most before it gives up (src/runtime/pass.ts), which nobody but the dead host's may do. */
+const beforeGivingUpMs = 40_000;
+
 const mutations = (host: string): number => lab.world.calls.log().filter((call) => call.host === host).length;
 
 describe('a host that cannot be reached', () => {
@@ -178,14 +181,14 @@ it('one dead host does not delay the others (I18)', async () => {
   await lab.api.until(
     'the machines of the living host are off',
     () => here.every((name) => scene.vm(name)?.status?.powerState === 'PoweredOff'),
-    15_000,
+    beforeGivingUpMs,
   );
   for (const name of there) expect(scene.domain(name)?.machine.power.kind).toBe('running');
   lab.world.host.heal(dead);
   await lab.api.until(
     'the others follow',
     () => there.every((name) => scene.vm(name)?.status?.powerState === 'PoweredOff'),
-    90_000,
+    300_000,
   );
 });
 
@@ -201,7 +204,7 @@ it('200 machines at once never oversubscribe small hosts (I15)', async () => {
   await lab.api.until(
     '96 run and 104 wait',
     () => count('Running') === 96 && count('NoHostFits') === 104,
-    60_000,
+    300_000,
   );
   const perHost = scene.hosts.map((host) => lab.world.get(host).machines.size);
   expect(perHost).toEqual([16, 16, 16, 16, 16, 16]);
@@ -212,10 +215,10 @@ it('200 machines at once never oversubscribe small hosts (I15)', async () => {
   await lab.api.until(
     'the next one runs',
     () => count('Running') === 96 && count('NoHostFits') === 103,
-    60_000,
+    300_000,
   );
   await Promise.all(names.map((name) => lab.api.remove('VirtualMachine', name, scene.name)));
-  await lab.api.until('all are gone', () => names.every((name) => scene.vm(name) === undefined), 60_000);
+  await lab.api.until('all are gone', () => names.every((name) => scene.vm(name) === undefined), 300_000);
 });
 
 it('keeps every invariant meanwhile', () => {

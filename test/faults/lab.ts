@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from '../../hack/lab/control-plane.ts';
+import { untilCrdsEstablished } from '../../hack/lab/crds.ts';
 import { type FileServer, startFileServer } from '../../hack/lab/http-server.ts';
 import { createWorld, type SimulatedWorld } from '../../src/drivers/hypervisor/simulated/world.ts';
 import { sampleQcow2 } from '../../src/media/qcow2-sample.ts';
@@ -38,7 +39,7 @@ const prepare = async (plane: ControlPlane): Promise<void> => {
     '-f',
     join(root, 'deploy', 'policies'),
   ]);
-  await plane.mustKubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  await untilCrdsEstablished((args) => plane.mustKubectl(args));
 };
 
 export const startLab = async (options: { readonly clusterId?: string } = {}): Promise<Lab> => {

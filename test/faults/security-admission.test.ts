@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from '../../hack/lab/control-plane.ts';
+import { untilCrdsEstablished } from '../../hack/lab/crds.ts';
 import { disk, image, machine } from './objects.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -17,7 +18,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'ovcp-admission-'));
   plane = await startControlPlane({ dir, controllerManager: false });
   await plane.mustKubectl(['apply', '--server-side', '-f', join(root, 'crds')]);
-  await plane.mustKubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  await untilCrdsEstablished((args) => plane.mustKubectl(args));
   await plane.mustKubectl(['apply', '-k', join(root, 'deploy', 'base')]);
 });
 afterAll(async () => {

@@ -217,7 +217,7 @@ describe('events', () => {
     const [procedure, descriptor] = messages.DOMAIN_EVENT_CALLBACK_LIFECYCLE;
     const body = encodeStruct(descriptor, { callbackID: 4, msg: { dom, event: 5, detail: 1 } });
     server.send({ procedure, type: packetTypes.message }, body);
-    await vi.waitFor(() => expect(seen).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(seen).toHaveBeenCalledTimes(2), 30_000);
     expect(seen).toHaveBeenLastCalledWith({ kind: 'domainLifecycle', domain: dom, event: 5, detail: 1 });
     leave();
     (await second)();

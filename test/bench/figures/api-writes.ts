@@ -1,10 +1,13 @@
 /** API writes by the operator over the life of one machine, as the API server's own audit log has them. */
 import type { AuditEntry } from '../../../hack/lab/audit.ts';
+import { has } from '../harness/cluster.ts';
 import { atMost, type Figure } from '../harness/figure.ts';
 import { type DiskShape, machine, machinePath, namespaceObject } from '../harness/objects.ts';
 import { type SimulatedLab, startSimulatedLab } from '../harness/simulated-lab.ts';
 
 const row = 'api-writes';
+/** A guest that boots this long is heard of only after it was told that the machine runs, however busy this machine is. */
+export const lateMs = 10_000;
 const namespace = 'lives';
 const writeVerbs = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
@@ -26,7 +29,12 @@ const untilGone = async ({ cluster }: SimulatedLab, path: string): Promise<void>
 };
 
 /** One machine from its creation to its end, and what the operator wrote meanwhile. */
-export const live = async (lab: SimulatedLab, name: string, shape: DiskShape): Promise<Life> => {
+export const live = async (
+  lab: SimulatedLab,
+  name: string,
+  shape: DiskShape,
+  guest: 'silent' | 'talking' = 'silent',
+): Promise<Life> => {
   const { cluster, operator } = lab;
   const before = (await cluster.plane.audit()).length;
   const running = (await operator.progress()).ready;
@@ -37,7 +45,9 @@ export const live = async (lab: SimulatedLab, name: string, shape: DiskShape): P
       it?.status?.conditions?.some(({ type, reason }) => type === 'Ready' && reason === 'Running') ?? false,
   );
   if ((await operator.progress()).ready !== running + 1) throw new Error('another machine came or went');
-  // The guest's report comes when the guest likes; a settled operator has written it.
+  if (guest === 'talking') {
+    await cluster.until(machinePath(name, namespace), (it) => has(it, 'GuestAgentConnected', 'True'));
+  }
   await operator.quiet(3_000);
   await cluster.call({ method: 'DELETE', path: machinePath(name, namespace) });
   await untilGone(lab, machinePath(name, namespace));
@@ -90,8 +100,8 @@ export const apiWrites = async (): Promise<readonly Figure[]> => {
     await lab.operator.guests({ agent: false });
     const bare = await live(lab, 'bare', 'none');
     const blank = await live(lab, 'blank', 'blank');
-    await lab.operator.guests({ agent: true, bootMs: 1_500 });
-    const talking = await live(lab, 'talking', 'none');
+    await lab.operator.guests({ agent: true, bootMs: lateMs });
+    const talking = await live(lab, 'talking', 'none', 'talking');
     return [
       ...figuresOf('without disks', bare, 0),
       ...figuresOf('with one templated disk', blank, 1),

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from '../../../hack/lab/control-plane.ts';
+import { untilCrdsEstablished } from '../../../hack/lab/crds.ts';
 import { loadAccess } from '../../../src/kube/auth.ts';
 import type { KubeRequest, Transport } from '../../../src/kube/contract.ts';
 import { createTransport } from '../../../src/kube/transport.ts';
@@ -57,7 +58,7 @@ export const startCluster = async (audit: 'all' | 'writes' | false): Promise<Clu
   const dir = await mkdtemp(join(tmpdir(), 'ovcp-bench-'));
   const plane = await startControlPlane({ dir, auditLog: audit });
   await plane.mustKubectl(['apply', '--server-side', '-f', 'crds/']);
-  await plane.mustKubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+  await untilCrdsEstablished((args) => plane.mustKubectl(args));
   await plane.mustKubectl(['create', 'namespace', 'ovcp-system']);
   const client = await bareClient(plane, bareConnections);
   const call: Cluster['call'] = (request) =>
@@ -83,7 +84,7 @@ export const startCluster = async (audit: 'all' | 'writes' | false): Promise<Clu
       const verb = method as KubeRequest['method'];
       await call({ method: verb, path, contentType, ...(parsed === undefined ? {} : { body: parsed }) });
     },
-    until: async (path, is, limitMs = 60_000) => {
+    until: async (path, is, limitMs = 180_000) => {
       const endMs = clock.monotonicMs() + limitMs;
       for (;;) {
         const object = await look(path);

@@ -1,4 +1,5 @@
 /** What the guest says of itself, over its serial port. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { askGuest } from '../../../hack/lab/guest-shell.ts';
 import type { KvmHost } from '../../../hack/lab/kvm-host.ts';
 
@@ -49,19 +50,23 @@ const factsOf = (line: string): Facts => {
   };
 };
 
-/** One question to the guest's shell; a guest that still boots is asked again. Throws after `limitMs`. */
+/**
+ * One question to the guest's shell; a guest that still boots is asked again, and each time given longer to answer, so
+ * that one that is only slow gets through. Throws after `limitMs`.
+ */
 export const askShell = async (
   host: KvmHost,
   domain: string,
   command: string,
-  limitMs = 90_000,
+  limitMs = 300_000,
 ): Promise<string> => {
   const endMs = performance.now() + limitMs;
-  for (;;) {
+  for (let seconds = 4; ; seconds = Math.min(seconds * 2, 64)) {
     try {
-      return await askGuest(host, domain, command, 4);
+      return await askGuest(host, domain, command, seconds);
     } catch (error) {
       if (performance.now() > endMs) throw error;
+      await sleep(200);
     }
   }
 };

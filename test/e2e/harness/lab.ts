@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from '../../../hack/lab/control-plane.ts';
 import { ensureGuestImage, type GuestImage } from '../../../hack/lab/guest-image.ts';
+import { endGuest } from '../../../hack/lab/guest-shell.ts';
 import { type FileServer, startFileServer } from '../../../hack/lab/http-server.ts';
 import { type KvmHost, startKvmHosts } from '../../../hack/lab/kvm-host.ts';
 import { operatorNamespace } from '../../../hack/lab/manifests.ts';
@@ -32,6 +33,8 @@ export interface Placed {
   xml(inactive?: boolean): Promise<Xml>;
   facts(): Promise<Facts>;
   ask(command: string): Promise<string>;
+  /** Sends a command that ends the guest, and waits until it is gone. */
+  end(command: string): Promise<void>;
   /** Of QEMU; undefined while it is off. */
   pid(): Promise<number | undefined>;
   state(): Promise<string>;
@@ -139,7 +142,7 @@ const createOperatorProcess = (dir: string, kubeconfig: string) => {
     start,
     stop: async () => {
       wanted = false;
-      await operator?.stop(30_000);
+      await operator?.stop(120_000);
     },
     kill: async () => {
       wanted = false;
@@ -195,6 +198,7 @@ const createPlaced =
       xml: (inactive) => dumpXml(host, domain, inactive),
       facts: () => guestFacts(host, domain),
       ask: (command) => askShell(host, domain, command),
+      end: (command) => endGuest(host, domain, command),
       pid: () => qemuPid(host, domain),
       state: async () => (await host.virsh('domstate', domain, '--reason')).trim(),
       lifecycle: () => events.get(host.name)?.lifecycle(domain) ?? [],

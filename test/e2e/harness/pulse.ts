@@ -27,7 +27,7 @@ export const createPulse = (explainAll: () => string): Pulse => {
   const nextBeat = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
   return {
     beat,
-    until: async (what, probe, { limitMs = 45_000, explain } = {}) => {
+    until: async (what, probe, { limitMs = 180_000, explain } = {}) => {
       const endMs = performance.now() + limitMs;
       let trouble = '';
       for (;;) {

@@ -65,7 +65,7 @@ const seen = async (
 const disc = (box: Placed): Promise<string> =>
   box.ask(
     // A drive learns of another disc by an access that fails.
-    'for try in 1 2 3; do mount -t iso9660 -o ro /dev/$(cat /run/disc) /mnt 2>/dev/null && break; sleep 1; done; ' +
+    'for try in $(seq 30); do mount -t iso9660 -o ro /dev/$(cat /run/disc) /mnt 2>/dev/null && break; sleep 1; done; ' +
       'cat /mnt/marker; umount /mnt',
   );
 
@@ -180,15 +180,19 @@ export const devices = (lab: () => Lab): void => {
       const { uid } = lab().mirror.get('machine', 'box', team)?.metadata ?? { uid: '' };
       const mac = macAddress(uid, 'eth2');
       const eth2 = (linkState: string) => ({ name: 'eth2', networkRef: { name: 'closed' }, linkState });
-      const carrier = () => box.ask(`cat /sys/class/net/eth2/address /sys/class/net/eth2/carrier`);
+      const untilCarrier = (state: '0' | '1') =>
+        lab().pulse.until(`carrier ${state} in the guest`, async () => {
+          const told = await box.ask('cat /sys/class/net/eth2/address /sys/class/net/eth2/carrier');
+          return told === `${mac}\n${state}\n` ? true : undefined;
+        });
       await lab().patch('machine', 'box', { networks: [eth0, eth1, eth2('Up')] });
       await untilSeen(box, lab(), 'an address of eth2', ({ ip }) => ip['eth2'] !== undefined);
       await lab().untilReady('box');
-      expect(await carrier()).toBe(`${mac}\n1\n`);
+      await untilCarrier('1');
       await lab().patch('machine', 'box', { networks: [eth0, eth1, eth2('Down')] });
       await lab().untilReady('box');
       expect(await box.host.virsh('domif-getlink', box.domain, mac)).toContain('down');
-      expect(await carrier()).toBe(`${mac}\n0\n`);
+      await untilCarrier('0');
       await lab().patch('machine', 'box', { networks: [eth0, eth1] });
       await lab().untilReady('box');
       expect((await box.host.virsh('domiflist', box.domain)).toLowerCase()).not.toContain(mac);

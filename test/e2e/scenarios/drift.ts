@@ -25,12 +25,14 @@ export const drift = (lab: () => Lab): void => {
     it('virsh suspend is undone too', async () => {
       const placed = lab().placed('bare');
       const pid = await placed.pid();
+      const resumes = (): number => placed.lifecycle().filter((it) => it.startsWith('Resumed')).length;
+      const before = resumes();
       await placed.host.virsh('suspend', placed.domain);
-      await lab().pulse.until('bare resumed', async () =>
-        (await placed.state()).startsWith('running') ? true : undefined,
-      );
+      await lab().pulse.until('bare resumed', () => (resumes() > before ? true : undefined), {
+        explain: () => placed.lifecycle().join(', '),
+      });
+      expect(await placed.state()).toMatch(/^running/);
       expect(await placed.pid()).toBe(pid);
-      expect(placed.lifecycle().some((it) => it.startsWith('Resumed'))).toBe(true);
       await lab().untilReady('bare');
     });
 

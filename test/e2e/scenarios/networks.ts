@@ -61,7 +61,7 @@ export const bridged = (lab: () => Lab): void => {
     const both = (): readonly KvmHost[] => [lab().node1, lab().node2];
 
     it('plug machines into the administrator’s bridge once it is there, guarded against spoofing', async () => {
-      await lab().until('network', 'office', (it) => is(it, 'Ready', 'True'), { limitMs: 90_000 });
+      await lab().until('network', 'office', (it) => is(it, 'Ready', 'True'), { limitMs: 300_000 });
       await lab().apply(
         machine('plugged', {
           disks: [],

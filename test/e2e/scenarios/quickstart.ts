@@ -84,7 +84,7 @@ export const quickstarted = (
       await meanwhile(lab());
       const web = await lab().untilReady('web-1');
       const reported = await lab().until('machine', 'web-1', (it) => it?.status?.ipAddress !== undefined, {
-        limitMs: 90_000,
+        limitMs: 300_000,
       });
       const ip = reported.status.ipAddress as string;
       expect(ip).toMatch(/^192\.168\.150\.\d+$/);

@@ -13,6 +13,10 @@ interface Moment {
 const machineOf = (lab: Lab, name: string): Thing | undefined => lab.mirror.get('machine', name, team);
 const diskOf = (lab: Lab, name: string): Thing | undefined => lab.mirror.get('disk', `${name}.data`, team);
 
+/** Deletion was asked for; on a quick machine it may be done before anybody could look. */
+const wasDeleted = (thing: Thing | undefined): boolean =>
+  thing === undefined || thing.metadata.deletionTimestamp !== undefined;
+
 const whileMade: readonly Moment[] = [
   {
     when: 'the machine has its finalizer',
@@ -29,21 +33,24 @@ const whileMade: readonly Moment[] = [
 const whileDeleted: readonly Moment[] = [
   {
     when: 'its deletion was asked for',
-    reached: (lab, name) => machineOf(lab, name)?.metadata.deletionTimestamp !== undefined,
+    reached: (lab, name) => wasDeleted(machineOf(lab, name)),
   },
   { when: 'the domain is gone', reached: async (lab, name) => (await domainsOf(lab, name)).length === 0 },
   {
     when: 'its disk is being deleted',
-    reached: (lab, name) =>
-      diskOf(lab, name)?.metadata.deletionTimestamp !== undefined || diskOf(lab, name) === undefined,
+    reached: (lab, name) => wasDeleted(diskOf(lab, name)),
   },
 ];
 
 const named = (moments: readonly Moment[]) => moments.map((moment) => [moment.when, moment] as const);
 
-const killAt = async (lab: Lab, name: string, moment: Moment): Promise<void> => {
-  await lab.pulse.until(moment.when, async () => ((await moment.reached(lab, name)) ? true : undefined));
-  await lab.killOperator();
+/** The moment is waited for from before `act` on: kubectl returns later than what it asked for is done. */
+const killAt = async (lab: Lab, name: string, moment: Moment, act: () => Promise<void>): Promise<void> => {
+  const killed = (async () => {
+    await lab.pulse.until(moment.when, async () => ((await moment.reached(lab, name)) ? true : undefined));
+    await lab.killOperator();
+  })();
+  await Promise.all([act(), killed]);
   await lab.startOperator();
 };
 
@@ -51,8 +58,7 @@ export const sweep = (lab: () => Lab): void => {
   describe('the operator killed with kill -9', () => {
     it.each(named(whileMade))('once %s: one machine, one domain, one volume', async (_, moment) => {
       const name = `made-${whileMade.indexOf(moment)}`;
-      await lab().apply(quick(name));
-      await killAt(lab(), name, moment);
+      await killAt(lab(), name, moment, () => lab().apply(quick(name)));
       const placed = await lab().untilReady(name);
       expect(await placed.state()).toMatch(/^running/);
       expect(await domainsOf(lab(), name)).toEqual([placed.domain]);
@@ -64,8 +70,7 @@ export const sweep = (lab: () => Lab): void => {
     it.each(named(whileDeleted))('once %s: nothing is left of it', async (_, moment) => {
       const name = `made-${whileDeleted.indexOf(moment)}`;
       const uid = diskOf(lab(), name)?.metadata.uid ?? '-';
-      await lab().remove('machine', name);
-      await killAt(lab(), name, moment);
+      await killAt(lab(), name, moment, () => lab().remove('machine', name));
       await lab().untilGone('machine', name);
       await lab().untilGone('disk', `${name}.data`);
       expect(await domainsOf(lab(), name)).toEqual([]);

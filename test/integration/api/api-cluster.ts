@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from '../../../hack/lab/control-plane.ts';
+import { untilCrdsEstablished } from '../../../hack/lab/crds.ts';
 
 /** Root of the repository. */
 export const root = join(import.meta.dirname, '..', '..', '..');
@@ -47,7 +48,7 @@ export const startApiCluster = async (): Promise<ApiCluster> => {
   };
   try {
     await plane.mustKubectl(['apply', '--server-side', '-f', join(root, 'crds')]);
-    await plane.mustKubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+    await untilCrdsEstablished((args) => plane.mustKubectl(args));
   } catch (error) {
     await remove();
     throw error;

@@ -52,6 +52,13 @@ const claim = (name: string, purpose: string, namespace = 'team-a') =>
 const asAlice = (it: object) =>
   cluster.kubectl(['apply', '-f', '-'], { stdin: JSON.stringify(it), kubeconfig: alice });
 
+/** By a policy, and not because alice's rights are not known yet either. */
+const refusedByPolicy = async (args: readonly string[], stdin?: string): Promise<boolean> => {
+  const input = stdin === undefined ? {} : { stdin };
+  const { code, stderr } = await cluster.kubectl(args, { kubeconfig: alice, ...input });
+  return code !== 0 && stderr.includes('ValidatingAdmissionPolicy');
+};
+
 /** The API server takes up new policies a moment after they were stored; a dry run tells when. */
 const untilInForce = async (): Promise<void> => {
   const probes: [object, string[]][] = [
@@ -62,9 +69,7 @@ const untilInForce = async (): Promise<void> => {
   await claim('probe-claimed', 'run');
   for (const [, args] of probes) {
     const probe = ['delete', '-n', 'team-a', '--dry-run=server', ...args];
-    while ((await cluster.kubectl(probe, { kubeconfig: alice })).code === 0) {
-      await sleep(100);
-    }
+    while (!(await refusedByPolicy(probe))) await sleep(100);
   }
   const secrets = [
     machine('probe', { cloudInit: { userDataSecretRef: { name: 'hers-not' } } }),
@@ -73,7 +78,7 @@ const untilInForce = async (): Promise<void> => {
   for (const probe of secrets) {
     const stdin = JSON.stringify(probe);
     const args = ['create', '--dry-run=server', '-f', '-'];
-    while ((await cluster.kubectl(args, { stdin, kubeconfig: alice })).code === 0) await sleep(100);
+    while (!(await refusedByPolicy(args, stdin))) await sleep(100);
   }
 };
 
@@ -157,14 +162,14 @@ describe('deletion protection', () => {
       'wait',
       `--for=jsonpath=${condition}.status}=True`,
       'ns/team-b',
-      '--timeout=60s',
+      '--timeout=300s',
     ]);
     expect(
       await cluster.mustKubectl(['get', 'ns', 'team-b', '-o', `jsonpath=${condition}.message}`]),
     ).toContain('VirtualDisk team-b/kept is protected');
     const patch = JSON.stringify({ spec: { deletionProtection: false } });
     await cluster.mustKubectl(['patch', 'odisk', 'kept', '-n', 'team-b', '--type=merge', '-p', patch]);
-    await cluster.mustKubectl(['wait', '--for=delete', 'ns/team-b', '--timeout=90s']);
+    await cluster.mustKubectl(['wait', '--for=delete', 'ns/team-b', '--timeout=300s']);
   });
 });
 
@@ -208,7 +213,7 @@ describe('disks in use', () => {
     await cluster.mustKubectl(['create', 'namespace', 'team-c']);
     await cluster.apply(disk('used', {}, 'team-c'));
     await claim('used', 'run', 'team-c');
-    await cluster.mustKubectl(['delete', 'namespace', 'team-c', '--timeout=90s']);
+    await cluster.mustKubectl(['delete', 'namespace', 'team-c', '--timeout=300s']);
   });
 });
 

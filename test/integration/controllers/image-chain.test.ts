@@ -58,7 +58,7 @@ describe('from an image to a machine', () => {
     const file = `ovcp-image-${uidOf(image)}.qcow2`;
     expect(volumes().filter(({ backingPath }) => backingPath?.endsWith(file) === true)).toHaveLength(1);
 
-    await lab.plane.mustKubectl(['delete', 'virtualmachineimage', 'tiny', '-n', namespace, '--timeout=20s']);
+    await lab.plane.mustKubectl(['delete', 'virtualmachineimage', 'tiny', '-n', namespace, '--timeout=300s']);
     expect(volumes().filter(({ name }) => name === file)).toHaveLength(1);
     await lab.plane.mustKubectl([
       'delete',
@@ -66,7 +66,7 @@ describe('from an image to a machine', () => {
       'web-1',
       '-n',
       namespace,
-      '--timeout=30s',
+      '--timeout=300s',
     ]);
     await lab.until('virtualdisk', 'web-1.root', (it) => it === undefined, { namespace });
     expect(volumes()).toEqual([]);

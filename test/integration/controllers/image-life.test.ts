@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Route } from '../../../hack/lab/http-server.ts';
 import {
   conditionOf,
   copiesOf,
@@ -30,24 +31,27 @@ const hasCopies = (thing: Thing | undefined, count: number): boolean => {
   return all.length === count && all.every(({ state }) => state === 'Ready');
 };
 
+/** Half of it comes, and the rest never does. */
+const half = (bytes: Uint8Array): Route => ({
+  kind: 'held',
+  content: { bytes },
+  bytes: bytes.byteLength / 2,
+  until: new Promise(() => undefined),
+});
+
 describe('an operator that ends and starts again', () => {
   afterEach(async () => operator.kill());
 
   it('begins an interrupted import anew', async () => {
     operator = await lab.startImages();
     const bytes = randomBytes(4 * mib);
-    lab.server.setRoute('/slow', {
-      kind: 'slow',
-      content: { bytes },
-      chunkBytes: 512 * 1024,
-      pauseMs: 1_500,
-    });
+    lab.server.setRoute('/slow', half(bytes));
     await lab.apply(imageOf('slow', '/slow', {}, bytes));
-    const half = await lab.image('slow', (it) => /"percent":[1-9]/.test(JSON.stringify(it?.status ?? {})));
-    expect(copiesOf(half)).toMatchObject([{ host: 'kvm.n2', state: 'Importing' }]);
-    expect(has(half, 'Reconciling', 'True', 'Importing')).toBe(true);
+    const begun = await lab.image('slow', (it) => /"percent":[1-9]/.test(JSON.stringify(it?.status ?? {})));
+    expect(copiesOf(begun)).toMatchObject([{ host: 'kvm.n2', state: 'Importing' }]);
+    expect(has(begun, 'Reconciling', 'True', 'Importing')).toBe(true);
     await operator.kill();
-    expect(lab.file('kvm.n2', uidOf(half))).toMatchObject({ complete: false });
+    expect(lab.file('kvm.n2', uidOf(begun))).toMatchObject({ complete: false });
     lab.serve('/slow', bytes);
     operator = await lab.startImages();
     const image = await lab.image('slow', isReady);
@@ -80,10 +84,10 @@ describe('an operator that ends and starts again', () => {
 
   it('removes what a killed operator left of an image that was deleted meanwhile', async () => {
     operator = await lab.startImages();
-    const route = { kind: 'slow', content: { bytes: disk }, chunkBytes: 65_536, pauseMs: 2_000 } as const;
-    lab.server.setRoute('/half', route);
+    lab.server.setRoute('/half', half(disk));
     await lab.apply(imageOf('half', '/half'));
     const image = await lab.image('half', (it) => copiesOf(it) !== undefined);
+    await expect.poll(() => lab.file('kvm.n2', uidOf(image))?.complete).toBe(false);
     await operator.kill();
     expect(lab.file('kvm.n2', uidOf(image))).toMatchObject({ complete: false });
     await lab.drop('virtualmachineimage', 'half');
@@ -95,8 +99,7 @@ describe('an operator that ends and starts again', () => {
 
   it('cancels an import on deletion and leaves nothing', async () => {
     operator = await lab.startImages();
-    const route = { kind: 'slow', content: { bytes: disk }, chunkBytes: 65_536, pauseMs: 2_000 } as const;
-    lab.server.setRoute('/endless', route);
+    lab.server.setRoute('/endless', half(disk));
     await lab.apply(imageOf('endless', '/endless'));
     const image = await lab.image('endless', (it) => has(it, 'Ready', 'False', 'Importing'));
     await lab.drop('virtualmachineimage', 'endless');

@@ -77,7 +77,7 @@ describe('storage and networks on a real API server', () => {
       has(it, 'Deleting', 'True', 'WaitingForDependents'),
     );
     expect(message(pool, 'Deleting')).toBe('The pool still holds disks (default/data).');
-    await lab.plane.mustKubectl(['delete', 'virtualdisk', 'data', '-n', 'default', '--timeout=20s']);
+    await lab.plane.mustKubectl(['delete', 'virtualdisk', 'data', '-n', 'default', '--timeout=300s']);
     await lab.until('storagepool', 'held', (it) => it === undefined);
     const path = `/simulated/${pool?.metadata.uid}`;
     expect(lab.world.hosts().some(({ places }) => places.has(path))).toBe(false);
@@ -92,7 +92,7 @@ describe('storage and networks on a real API server', () => {
     host.networks.delete(uuid);
     const back = lab.world.calls.log().length;
     lab.world.events.emit({ kind: 'network', host: 'h1' });
-    await expect.poll(() => host.networks.get(uuid)?.active, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => host.networks.get(uuid)?.active, { interval: 10 }).toBe(true);
     const steps = lab.world.calls
       .log()
       .slice(back)
@@ -100,7 +100,7 @@ describe('storage and networks on a real API server', () => {
     expect(steps).toEqual(['network.define', 'network.start']);
     const after = await lab.get('virtualnetwork', 'lan');
     expect(after?.metadata.resourceVersion).toBe(network?.metadata.resourceVersion);
-    await lab.plane.mustKubectl(['delete', 'virtualnetwork', 'lan', '--timeout=20s']);
+    await lab.plane.mustKubectl(['delete', 'virtualnetwork', 'lan', '--timeout=300s']);
     expect(lab.world.hosts().every(({ networks }) => networks.size === 0)).toBe(true);
   });
 

@@ -69,7 +69,7 @@ describe('hosts in trouble', () => {
     expect(has(host, 'Schedulable', 'False', 'ClaimedByOther')).toBe(true);
     await lab.until('storagepool', 'on-foreign', (it) => has(it, 'Ready', 'False', 'ClaimedByOther'));
     expect(lab.world.get('theirs').places.size).toBe(0);
-    await lab.plane.mustKubectl(['delete', 'storagepool', 'on-foreign', '--timeout=20s']);
+    await lab.plane.mustKubectl(['delete', 'storagepool', 'on-foreign', '--timeout=300s']);
   });
 
   it('keeps a host that was taken out of its pool while a machine is on it', async () => {
@@ -95,7 +95,7 @@ describe('hosts in trouble', () => {
 
     await lab.apply(machine('stays', 'lease', { powerState: 'PoweredOff', shutdown: { mode: 'Hard' } }));
     await lab.until(VM, 'stays', (it) => it?.status?.['powerState'] === 'PoweredOff', inDefault);
-    await lab.plane.mustKubectl(['delete', VM, 'stays', '-n', 'default', '--timeout=20s']);
+    await lab.plane.mustKubectl(['delete', VM, 'stays', '-n', 'default', '--timeout=300s']);
     await lab.until('host', 'lease.l1', (it) => it === undefined);
     expect(lab.world.get('l1').machines.size).toBe(0);
   });
@@ -108,7 +108,7 @@ describe('hosts in trouble', () => {
       has(it, 'Deleting', 'True', 'WaitingForDependents'),
     );
     expect(message(pool, 'Deleting')).toBe('Machines still name the pool: default/keeper.');
-    await lab.plane.mustKubectl(['delete', VM, 'keeper', '-n', 'default', '--timeout=20s']);
+    await lab.plane.mustKubectl(['delete', VM, 'keeper', '-n', 'default', '--timeout=300s']);
     await lab.until('hostpool', 'busy', (it) => it === undefined);
     expect(await lab.get('host', 'busy.b1')).toBeUndefined();
   });

@@ -32,22 +32,27 @@ describe('a machine on a simulated host', () => {
     await lab.apply(machine('counted', 'sim'));
     const vm = await runs('counted');
     expect(vm?.status).toMatchObject({ powerState: 'PoweredOn', resources: { cpus: 1, memory: '256Mi' } });
-    await lab.plane.mustKubectl(['delete', kind, 'counted', '-n', 'default', '--timeout=60s']);
+    await lab.plane.mustKubectl(['delete', kind, 'counted', '-n', 'default', '--timeout=300s']);
     await lab.quiet(running);
     const writes = await writesOf('counted');
     expect(
       writes.length,
       JSON.stringify(writes.map(({ verb, subresource }) => `${verb} ${subresource}`)),
     ).toBeLessThanOrEqual(4);
-    const events = JSON.parse(
-      await lab.plane.mustKubectl(['get', 'events.events.k8s.io', '-n', 'default', '-o', 'json']),
-    ) as {
-      items: { regarding: { name: string }; reason: string }[];
+    const eventsOf = async (name: string): Promise<readonly string[]> => {
+      const text = await lab.plane.mustKubectl([
+        'get',
+        'events.events.k8s.io',
+        '-n',
+        'default',
+        '-o',
+        'json',
+      ]);
+      const { items } = JSON.parse(text) as { items: { regarding: { name: string }; reason: string }[] };
+      return items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason);
     };
-    const told = events.items
-      .filter(({ regarding }) => regarding.name === 'counted')
-      .map(({ reason }) => reason);
-    expect(told).toContain('Started');
+    await expect.poll(() => eventsOf('counted')).toContain('Started');
+    const told = await eventsOf('counted');
     expect(told.length, told.join()).toBeLessThanOrEqual(3);
   });
 
@@ -85,7 +90,7 @@ describe('a machine on a simulated host', () => {
     await runs('first');
     await lab.apply(machine('second', 'small', { memory: '12Gi' }));
     await lab.until(kind, 'second', (it) => has(it, 'Ready', 'False', 'NoHostFits'), inDefault);
-    await lab.plane.mustKubectl(['delete', kind, 'first', '-n', 'default', '--timeout=60s']);
+    await lab.plane.mustKubectl(['delete', kind, 'first', '-n', 'default', '--timeout=300s']);
     await runs('second');
   });
 });

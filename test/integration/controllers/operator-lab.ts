@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from '../../../hack/lab/control-plane.ts';
+import { untilCrdsEstablished } from '../../../hack/lab/crds.ts';
 import { type OperatorConfig, readConfig } from '../../../src/config.ts';
 import { createSimulatedDriver } from '../../../src/drivers/hypervisor/simulated/driver.ts';
 import { createWorld, type SimulatedWorld } from '../../../src/drivers/hypervisor/simulated/world.ts';
@@ -113,7 +114,7 @@ export const startLab = async (): Promise<Lab> => {
   const dir = await mkdtemp(join(tmpdir(), 'ovcp-operator-'));
   const plane = await startControlPlane({ dir, auditLog: true });
   await plane.mustKubectl(['apply', '--server-side', '-f', 'crds/']);
-  await plane.mustKubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+  await untilCrdsEstablished((args) => plane.mustKubectl(args));
   await plane.mustKubectl(['create', 'namespace', 'ovcp-system']);
   const kubeconfig = await installRights(plane);
   const world = createWorld({ clock, random: Math.random });
@@ -167,7 +168,7 @@ export const startLab = async (): Promise<Lab> => {
       await plane.mustKubectl(['apply', '-f', '-'], { stdin: JSON.stringify(list) });
     },
     get,
-    until: (kind, name, is, { namespace, limitMs = 30_000 } = {}) =>
+    until: (kind, name, is, { namespace, limitMs = 120_000 } = {}) =>
       poll(() => get(kind, name, namespace), is, limitMs),
     quiet: async ({ operator }) => {
       const busy = (): boolean =>

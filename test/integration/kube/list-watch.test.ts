@@ -63,6 +63,11 @@ const expectEqual = async (mark: string): Promise<void> => {
 beforeAll(async () => {
   lab = await startLab();
   writer = createConfigMaps(await connect(lab.plane.kubeconfig));
+  // The controller manager puts a ConfigMap of its own into each namespace, some time after it started.
+  for (const namespace of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {
+    const made = ['configmap/kube-root-ca.crt', '-n', namespace, '--for=create', '--timeout=300s'];
+    await lab.plane.mustKubectl(['wait', ...made]);
+  }
   await inBatches(COUNT, (n) => put(n, 'first'));
   line = await startLine(lab.plane.url);
   transport = await connect(lab.plane.kubeconfig, requests, line.url);

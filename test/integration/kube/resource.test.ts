@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { untilCrdsEstablished } from '../../../hack/lab/crds.ts';
 import type { Resource } from '../../../src/kube/contract.ts';
 import {
   type ConfigMap,
@@ -102,7 +103,7 @@ describe('status of a custom kind', () => {
       reason: 'NotServed',
     });
     await lab.plane.mustKubectl(['apply', '-f', '-'], { stdin: JSON.stringify(definition) });
-    await lab.plane.mustKubectl(['wait', '--for=condition=Established', 'crd/things.test.ovcp.dev']);
+    await untilCrdsEstablished((args) => lab.plane.mustKubectl(args));
   });
 
   test('spec and status are written apart', async () => {

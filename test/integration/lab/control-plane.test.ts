@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ControlPlane, startControlPlane } from '../../../hack/lab/control-plane.ts';
+import { untilCrdsEstablished } from '../../../hack/lab/crds.ts';
 import { pidAlive } from '../../../hack/lab/process.ts';
 
 const crd = `apiVersion: apiextensions.k8s.io/v1
@@ -63,7 +64,7 @@ describe('the control plane of the lab', () => {
     dir = await mkdtemp(join(tmpdir(), 'ovcp-cp-'));
     plane = await startControlPlane({ dir, auditLog: true });
     await plane.mustKubectl(['apply', '-f', '-'], { stdin: `${crd}---\n${rights}` });
-    await plane.mustKubectl(['wait', '--for=condition=Established', 'crd/widgets.lab.ovcp.dev']);
+    await untilCrdsEstablished((args) => plane.mustKubectl(args));
   });
 
   afterAll(async () => {
@@ -100,7 +101,7 @@ describe('the control plane of the lab', () => {
         async () =>
           (await plane.kubectl(['delete', 'widgets.lab.ovcp.dev', 'w', '-n', 'default', '--dry-run=server']))
             .stderr,
-        { timeout: 20_000 },
+        { timeout: 120_000 },
       )
       .toContain('large widgets stay');
   });
@@ -128,7 +129,7 @@ describe('the control plane of the lab', () => {
   it('deletes namespaces with what is in them', async () => {
     await plane.mustKubectl(['create', 'namespace', 'gone']);
     await plane.mustKubectl(['create', 'configmap', 'c', '-n', 'gone']);
-    await plane.mustKubectl(['delete', 'namespace', 'gone', '--timeout=60s']);
+    await plane.mustKubectl(['delete', 'namespace', 'gone', '--timeout=300s']);
     expect((await plane.kubectl(['get', 'configmap', 'c', '-n', 'gone'])).stderr).toContain('not found');
   });
 

@@ -74,6 +74,6 @@ export const waitForLine = async (
     facts = new Map(pairs.map(([key = '', value = '']) => [key, value]));
     return accept(facts);
   };
-  await waitUntil(`the guest's ${kind} line`, look, { limitMs: 90_000, stepMs: 100 });
+  await waitUntil(`the guest's ${kind} line`, look, { limitMs: 300_000, stepMs: 100 });
   return facts;
 };

@@ -116,12 +116,12 @@ describe('KVM hosts of the lab', () => {
         );
         return answer.stdout.includes(ip);
       },
-      { limitMs: 60_000, stepMs: 200 },
+      { limitMs: 300_000, stepMs: 200 },
     );
     expect(await node1.virsh('domhostname', 'guest', '--source', 'agent')).toContain('web-1');
     await node1.virsh('shutdown', 'guest', '--mode', 'acpi');
     await waitUntil('shut off', async () => (await node1.virsh('domstate', 'guest')).includes('shut off'), {
-      limitMs: 60_000,
+      limitMs: 300_000,
     });
   });
 
@@ -157,7 +157,7 @@ describe('KVM hosts of the lab', () => {
     );
     await node1.virsh('shutdown', 'guest', '--mode', 'agent');
     await waitUntil('shut off', async () => (await node1.virsh('domstate', 'guest')).includes('shut off'), {
-      limitMs: 60_000,
+      limitMs: 300_000,
     });
   });
 

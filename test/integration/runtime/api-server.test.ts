@@ -21,7 +21,8 @@ import { silentLog } from '../../../src/runtime/log.ts';
 
 const never = new AbortController().signal;
 const clock = systemClock();
-const quick = { durationMs: 3_000, renewDeadlineMs: 2_000, retryMs: 300 };
+/** Shorter than by default, and yet longer than what a busy machine keeps a request waiting. */
+const quick = { durationMs: 12_000, renewDeadlineMs: 9_000, retryMs: 500 };
 
 /** Resolves when the signal is aborted. */
 const aborted = (signal: AbortSignal): Promise<unknown> =>
@@ -66,10 +67,15 @@ describe('the runtime on a real API server', () => {
 
   it('hands a lease over at a clean stop, whatever the walls say', async () => {
     const first = await candidate('handover', 'a').acquire(never);
-    expect(await specOf('handover')).toMatchObject({ holderIdentity: 'a', leaseDurationSeconds: 3 });
+    expect(await specOf('handover')).toMatchObject({ holderIdentity: 'a', leaseDurationSeconds: 12 });
     await plane.mustKubectl(['annotate', 'lease', 'handover', '-n', 'default', 'note=kept']);
     const second = candidate('handover', 'b', 3_600_000).acquire(never);
-    await clock.sleep(4_000, never);
+    // Renewed for longer than one lease lasts: a candidate that believed its own wall would have taken it by now.
+    const heldMs = async (): Promise<number> => {
+      const { acquireTime = '', renewTime = '' } = await specOf('handover');
+      return Date.parse(renewTime) - Date.parse(acquireTime);
+    };
+    await expect.poll(heldMs, { interval: 500 }).toBeGreaterThan(quick.durationMs + 1_000);
     expect(first.signal.aborted).toBe(false);
     expect(await specOf('handover')).toMatchObject({ holderIdentity: 'a', leaseTransitions: 0 });
     await first.release();
