@@ -31,7 +31,7 @@ const answer = async (socket: Socket): Promise<number | undefined> => {
 };
 
 /** First half: the target looks at the initiator's name. `finish` is true when the second half gives a session. */
-export const beginLogin = async (served: ServedDisk, initiator: string) => {
+export const beginLogin = async (served: ServedDisk, initiator: string, ...more: readonly string[]) => {
   const [portal] = served.portals;
   const socket = connect({ host: portal?.address ?? '', port: portal?.port ?? 0 });
   socket.on('error', () => {});
@@ -41,6 +41,7 @@ export const beginLogin = async (served: ServedDisk, initiator: string) => {
     'SessionType=Normal',
     `TargetName=${served.targetIqn}`,
     'AuthMethod=None',
+    ...more,
   ];
   // From security negotiation (0) to operational negotiation (1).
   socket.write(pdu(0b0001, 0, keys));

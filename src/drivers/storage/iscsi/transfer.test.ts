@@ -50,6 +50,7 @@ describe('frames of a fill', () => {
     [
       'the source',
       async function* (): AsyncGenerator<Chunk> {
+        yield { hole: 1 };
         throw new Fault('unreachable', 'The download failed.');
       },
       () => Promise.resolve(),

@@ -6,7 +6,7 @@
 export const coreProgram = String.raw`
 import contextlib, errno, fcntl, hashlib, json, os, re, struct, subprocess, sys, time
 
-UID = re.compile(r'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')
+UID = re.compile(r'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z')
 LOCKS = '/run/ovcp'
 CHUNK = 1 << 20
 

@@ -101,6 +101,12 @@ class Volumes:
     def finish(self, uid):
         tool('lvchange', '--deltag', MAKING, '%s/%s' % (self.group, self.name(uid)))
 
+    def spoil(self, uid):
+        """A complete disk is no longer; what is absent stays so."""
+        seen = self.disk(uid)
+        if seen is not None and seen['complete']:
+            tool('lvchange', '--addtag', MAKING, '%s/%s' % (self.group, self.name(uid)))
+
     def remove(self, uid):
         if self.disk(uid) is not None:
             tool('lvremove', '--yes', '%s/%s' % (self.group, self.name(uid)))

@@ -13,6 +13,8 @@ LUN = 1
 RECORD = re.compile(r'^# ovcp (\{.*\})$', re.M)
 USER = re.compile(r'^\s*incominguser (\S+) (\S+)\s*$', re.M)
 TURN = 'ovcp-turn-'
+# These end up in a file from which tgt-admin makes shell commands.
+IQN = re.compile(r'^iqn\.[A-Za-z0-9._:-]{1,219}\Z')
 
 
 class Accounts:

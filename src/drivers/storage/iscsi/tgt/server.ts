@@ -6,15 +6,21 @@ def mebibytes_shown(size):
     return ((sectors - ((sectors // 625) - 974)) & (2 ** 64 - 1)) // 1950
 
 
-class Tgt(Accounts, Pool):
+class Tgt(Records, Accounts, Pool):
     def __init__(self, request, backing):
         self.pool, self.backing = request['pool'], backing
         self.folder, self.main = request['settings']['configFolder'], request['settings']['mainConfig']
         self.chap, self.portals = request['chap'], request['portals']
         self.shown = None
+        # Sizes by uid, when all of them were looked at in one call.
+        self.sizes = {}
+
+    def size_of(self, uid):
+        return self.sizes[uid] if uid in self.sizes else self.backing.disk(uid)['size']
 
     def check(self):
-        connected().close()
+        # A daemon that hangs takes connections all the same.
+        target_ids()
 
     def live(self):
         if self.shown is None:
@@ -24,102 +30,6 @@ class Tgt(Accounts, Pool):
     def changed(self):
         self.shown = None
 
-    # Records: one file for each disk, which is tgt's configuration at the same time.
-
-    def file(self, uid):
-        return os.path.join(self.folder, 'ovcp-disk-%s.conf' % checked_uid(uid))
-
-    def files(self):
-        """Uid and text of every file of ours, of any pool."""
-        found = {}
-        for name in sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else []:
-            match = re.match(r'^ovcp-disk-([0-9a-f-]{36})\.conf$', name)
-            if match is not None and UID.match(match.group(1)):
-                text = read_text(os.path.join(self.folder, name))
-                if text is not None:
-                    found[match.group(1)] = text
-        return found
-
-    def parsed(self, text):
-        match = RECORD.search(text)
-        try:
-            record = json.loads(match.group(1))
-            names = record['initiators']
-            if all(isinstance(name, str) and re.match(r'^iqn\.[A-Za-z0-9._:-]{1,219}$', name) for name in names):
-                return {'cluster': record['cluster'], 'pool': record['pool'], 'initiators': sorted(set(names))}
-        except (AttributeError, ValueError, KeyError, TypeError):
-            pass
-        return None
-
-    def is_ours(self, record):
-        return record['pool'] == self.pool['poolUid'] and record['cluster'] == self.pool['clusterId']
-
-    def records(self):
-        found = {}
-        for uid, text in self.files().items():
-            record = self.parsed(text)
-            if record is not None and self.is_ours(record):
-                found[uid] = record
-        return found
-
-    def owned(self):
-        return list(self.records())
-
-    def record(self, uid):
-        """What the disk's target is to be. Where the record was lost, what the target is: no machine loses its disk."""
-        text = read_text(self.file(uid))
-        record = None if text is None else self.parsed(text)
-        if record is not None and not self.is_ours(record):
-            raise Refused('denied', 'the target of the disk belongs to another StoragePool', 'NameTaken')
-        if record is not None:
-            return record
-        target = self.live().get(PREFIX + uid, {'rules': [], 'luns': {}})
-        path = target['luns'].get(LUN, {}).get('Backing store path', self.backing.device(uid))
-        if path != self.backing.device(uid):
-            raise Refused('denied', 'the target of the disk serves something else', 'NameTaken')
-        names = sorted(rule for rule in target['rules'] if rule.startswith('iqn.'))[:2]
-        return {'cluster': self.pool['clusterId'], 'pool': self.pool['poolUid'], 'initiators': names}
-
-    def render(self, uid, record):
-        serial = uid.replace('-', '')
-        # tgt-admin's parser knows C comments, and the names in the record are no reason to start one.
-        words = json.dumps(record, sort_keys=True).replace('*', '\\u002a').replace('/', '\\u002f')
-        lines = [
-            '# A disk of an OVCP StoragePool. Changes of this file and of the target are undone.',
-            '# ovcp ' + words,
-            '<target %s%s>' % (PREFIX, uid),
-            '    driver iscsi',
-            '    allow-in-use yes',
-            '    <backing-store %s>' % self.backing.device(uid),
-            '        lun %d' % LUN,
-            '        scsi_id 6001405%s' % serial[:25],
-            '        scsi_sn %s' % serial,
-            '        vendor_id OVCP',
-            '        product_id disk',
-            '    </backing-store>',
-            '    initiator-address ' + NOBODY,
-            *('    initiator-name ' + name for name in record['initiators']),
-            *([] if self.chap is None else ['    incominguser %s %s' % (self.chap['user'], self.chap['password'])]),
-            '</target>',
-            '',
-        ]
-        return '\n'.join(lines)
-
-    def is_written(self, uid, text):
-        try:
-            return read_text(self.file(uid)) == text and os.stat(self.file(uid)).st_mode & 0o077 == 0
-        except FileNotFoundError:
-            return False
-
-    def write(self, uid, record):
-        text = self.render(uid, record)
-        if not self.is_written(uid, text):
-            if not os.path.isdir(self.folder):
-                os.makedirs(self.folder, mode=0o755)
-            write_whole(self.file(uid), text)
-
-    # Targets.
-
     def differences(self, uid, record):
         """What of the target is not as the record says. 'lun' alone cannot be mended while somebody is logged in."""
         target = self.live().get(PREFIX + uid)
@@ -127,7 +37,7 @@ class Tgt(Accounts, Pool):
             return {'target'}
         found = set()
         serial, lun = uid.replace('-', ''), target['luns'].get(LUN, {})
-        size = self.backing.disk(uid)['size']
+        size = self.size_of(uid)
         wanted = {'SCSI ID': '6001405' + serial[:25], 'SCSI SN': serial, 'Online': 'Yes', 'Readonly': 'No',
                   'Backing store path': self.backing.device(uid)}
         shown = re.match(r'^(\d+) MB', lun.get('Size', ''))
@@ -270,15 +180,22 @@ class Tgt(Accounts, Pool):
     def revoke(self, uid, name):
         record = self.record(uid)
         record['initiators'] = [other for other in record['initiators'] if other != name]
-        # The file first: a restart in between must not bring the access back.
-        if os.path.exists(self.file(uid)):
-            self.write(uid, record)
+        unwritten = None
+        try:
+            # The file first: a restart in between must not bring the access back.
+            if os.path.exists(self.file(uid)):
+                self.write(uid, record)
+        except OSError as error:
+            unwritten = error
         tid = target_ids().get(PREFIX + uid)
-        if tid is None:
-            return
+        if tid is not None:
+            self.cut_off(uid, tid, name, record)
+        if unwritten is not None:
+            raise unwritten
+
+    def cut_off(self, uid, tid, name, record):
         # Whoever matches an address is let in as well, so no rule stays but the record's.
-        target = self.live().get(PREFIX + uid)
-        for rule in {name, *(target['rules'] if target is not None else [])}:
+        for rule in {name, *(self.rules_of(uid) or [])}:
             if rule != NOBODY and rule not in record['initiators']:
                 self.unbind(tid, rule)
         self.end_sessions(tid, record['initiators'])
@@ -286,13 +203,22 @@ class Tgt(Accounts, Pool):
         if not record['initiators']:
             # A login that was let in before the rule went could still come out as a session: it dies with the target.
             self.destroy(uid)
-            if self.backing.disk(uid) is not None:
-                self.settle(uid, record)
+            # It is proved by now. What keeps the target from being made again is no reason to say otherwise.
+            with contextlib.suppress(Refused, OSError):
+                if self.backing.disk(uid) is not None:
+                    self.settle(uid, record)
 
     def revoke_all(self, name):
         mine = {uid for uid in (*self.owned(), *self.of_backing()) if self.touches(uid, name)}
+        failed = None
         for uid in sorted(mine):
-            self.revoke(uid, name)
+            try:
+                self.revoke(uid, name)
+            except (Refused, OSError) as error:
+                # One disk that cannot be proved keeps no other from being taken away.
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def of_backing(self):
         try:
@@ -301,14 +227,23 @@ class Tgt(Accounts, Pool):
             # A missing folder keeps nobody from being cut off.
             return []
 
+    def rules_of(self, uid):
+        """None when they cannot be read: a host's words about itself must not keep it from being cut off."""
+        try:
+            target = self.live().get(PREFIX + uid)
+        except Refused:
+            return None
+        return [] if target is None else target['rules']
+
     def touches(self, uid, name):
-        target = self.live().get(PREFIX + uid)
-        if name in self.record(uid)['initiators']:
+        tid, rules = target_ids().get(PREFIX + uid), self.rules_of(uid)
+        try:
+            if name in self.record(uid)['initiators'] or rules is None:
+                return True
+        except Refused:
             return True
-        if target is None:
-            return False
-        others = any(rule != NOBODY and not rule.startswith('iqn.') for rule in target['rules'])
-        return others or name in target['rules'] or any(each[2] == name for each in connections(target['tid']))
+        others = any(rule != NOBODY and not rule.startswith('iqn.') for rule in rules)
+        return others or name in rules or tid is not None and any(each[2] == name for each in connections(tid))
 
 
 def server_of(request, backing):
