@@ -43,6 +43,19 @@ export const guestImagePackages: readonly string[] = [
   'xz-utils',
 ];
 
+/** Debian packages that make and start the storage guest, and the initiators that tests look with. */
+export const storageGuestPackages: readonly string[] = [
+  'debootstrap',
+  'e2fsprogs',
+  'iproute2',
+  'libiscsi-bin',
+  'openssh-client',
+  'qemu-block-extra',
+  'qemu-system-x86',
+  'qemu-utils',
+  'util-linux',
+];
+
 const policyPath = '/usr/sbin/policy-rc.d';
 
 const installedPackages = async (names: readonly string[]): Promise<Set<string>> => {

@@ -1,8 +1,15 @@
-/** Brings what the suites on real servers need: Debian packages, the control plane's binaries, the guest image. */
+/** Brings what the suites on real servers need: Debian packages, the control plane's binaries, the guest images. */
 import { ensureControlPlaneBinaries } from '../lab/control-plane-binaries.ts';
 import { ensureGuestImage } from '../lab/guest-image.ts';
-import { ensureDebianPackages, guestImagePackages, kvmHostPackages } from '../lab/packages.ts';
+import {
+  ensureDebianPackages,
+  guestImagePackages,
+  kvmHostPackages,
+  storageGuestPackages,
+} from '../lab/packages.ts';
+import { ensureStorageGuestImage } from '../lab/storage-guest-image.ts';
 
-await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages]);
+await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages, ...storageGuestPackages]);
 await ensureControlPlaneBinaries();
 await ensureGuestImage();
+await ensureStorageGuestImage();
