@@ -56,6 +56,22 @@ export const storageGuestPackages: readonly string[] = [
   'util-linux',
 ];
 
+/** Debian packages of a Gluster server or client of the lab. */
+export const glusterPackages: readonly string[] = [
+  'glusterfs-server',
+  'glusterfs-client',
+  'attr',
+  'e2fsprogs',
+  'iproute2',
+  'netcat-openbsd',
+  'openssh-client',
+  'openssh-server',
+  'openssl',
+  'procps',
+  'sudo',
+  'util-linux',
+];
+
 const policyPath = '/usr/sbin/policy-rc.d';
 
 const installedPackages = async (names: readonly string[]): Promise<Set<string>> => {

@@ -3,13 +3,19 @@ import { ensureControlPlaneBinaries } from '../lab/control-plane-binaries.ts';
 import { ensureGuestImage } from '../lab/guest-image.ts';
 import {
   ensureDebianPackages,
+  glusterPackages,
   guestImagePackages,
   kvmHostPackages,
   storageGuestPackages,
 } from '../lab/packages.ts';
 import { ensureStorageGuestImage } from '../lab/storage-guest-image.ts';
 
-await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages, ...storageGuestPackages]);
+await ensureDebianPackages([
+  ...kvmHostPackages,
+  ...guestImagePackages,
+  ...glusterPackages,
+  ...storageGuestPackages,
+]);
 await ensureControlPlaneBinaries();
 await ensureGuestImage();
 await ensureStorageGuestImage();

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { raceAbort, withLimit } from './abort.ts';
+import { raceAbort } from '../signals.ts';
+import { withLimit } from './abort.ts';
 import type { Args, ProcedureName, Ret } from './codec.ts';
 import { LibvirtConnectionError, LibvirtError } from './errors.ts';
 import { createEventHub, type EventHub } from './events.ts';

@@ -1,12 +1,13 @@
 import type { Duplex } from 'node:stream';
-import { linkSignals, raceAbort, withLimit } from './abort.ts';
+import { linkSignals, raceAbort } from '../signals.ts';
+import { createSlots } from '../slots.ts';
+import { withLimit } from './abort.ts';
 import { type Args, decodeRet, decodeStruct, encodeArgs, type ProcedureName, type Ret } from './codec.ts';
 import { LibvirtConnectionError, LibvirtError } from './errors.ts';
 import { createPacketReader, encodePacket, type Packet, packetStatus, packetTypes } from './frame.ts';
 import { createKeepalive, type Keepalive, type KeepaliveOptions } from './keepalive.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { procedures, programs, type RemoteError, structs } from './protocol.gen.ts';
-import { createSlots } from './slots.ts';
 import type { Timers } from './timers.ts';
 
 /** src/rpc/virkeepaliveprotocol.x */

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
+import { raceAbort } from '../signals.ts';
 import { connectSsh, type SshOptions, type SshSession } from '../ssh/session.ts';
-import { raceAbort } from './abort.ts';
 import {
   type ConnectOptions,
   connectLibvirt,

@@ -1,15 +1,16 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { raceAbort } from '../signals.ts';
 import { SshError } from '../ssh/errors.ts';
 import type { SshSession } from '../ssh/session.ts';
-import { raceAbort } from './abort.ts';
 import type { Transport } from './connection.ts';
 import { type ConnectionFailure, LibvirtConnectionError } from './errors.ts';
 
 export const fromSshError = (error: unknown): unknown => {
   if (!(error instanceof SshError)) return error;
   const { kind, message } = error;
-  const failure: ConnectionFailure = kind === 'prohibited' || kind === 'absent' ? 'refused' : kind;
+  const failure: ConnectionFailure =
+    kind === 'prohibited' || kind === 'absent' || kind === 'overflow' ? 'refused' : kind;
   return new LibvirtConnectionError(failure, message, { cause: error });
 };
 

@@ -1,4 +1,4 @@
-import { linkSignals, raceAbort } from './abort.ts';
+import { linkSignals, raceAbort } from '../signals.ts';
 import { type Args, decodeStruct, encodeStruct } from './codec.ts';
 import { LibvirtConnectionError, type LibvirtError } from './errors.ts';
 import { type Packet, packetStatus, packetTypes, STREAM_PAYLOAD_MAX_BYTES } from './frame.ts';

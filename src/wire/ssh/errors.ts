@@ -7,7 +7,9 @@ export type SshFailure =
   | 'protocol'
   /** The server lives but does not open this channel: `prohibited` by its configuration, `absent` on its side. */
   | 'prohibited'
-  | 'absent';
+  | 'absent'
+  /** A program wrote more than it was given room for. */
+  | 'overflow';
 
 export class SshError extends Error {
   readonly kind: SshFailure;

@@ -23,8 +23,8 @@ export type SshOptions = {
 export type SshSession = {
   /** A byte stream to a UNIX socket of the host. Throws SshError: `prohibited` by sshd, or `absent` there. */
   openSocket(path: string, signal: AbortSignal): Promise<Duplex>;
-  /** Runs a program; its standard streams are the duplex. Every argument reaches it as one word. */
-  exec(argv: readonly string[], signal: AbortSignal): Promise<Duplex>;
+  /** Runs a program; its standard streams are the channel. Every argument reaches it as one word. */
+  exec(argv: readonly string[], signal: AbortSignal): Promise<ClientChannel>;
   /** Never rejects. */
   closed: Promise<SshError>;
   close(): void;
@@ -99,6 +99,12 @@ const authenticated = (client: Client, options: SshOptions, pinned: PinnedKeys, 
     }
   });
 
+/** Only a server's answer carries a number; anything else is the end of the connection. */
+const refusalOf = (error: Ssh2Error): SshFailure => {
+  if (typeof error.reason !== 'number') return 'closed';
+  return error.reason === PROHIBITED ? 'prohibited' : 'absent';
+};
+
 type OpenChannel = (done: (error: Error | undefined, channel: ClientChannel) => void) => unknown;
 
 /** A channel that comes after the abort is closed again. */
@@ -110,8 +116,7 @@ const channel = (open: OpenChannel, what: string, signal: AbortSignal): Promise<
     const done = (error: Ssh2Error | undefined, made: ClientChannel): void => {
       signal.removeEventListener('abort', stop);
       if (error !== undefined) {
-        const kind = error.reason === PROHIBITED ? 'prohibited' : 'absent';
-        reject(new SshError(kind, `${what}: ${error.message}`, { cause: error }));
+        reject(new SshError(refusalOf(error), `${what}: ${error.message}`, { cause: error }));
       } else if (signal.aborted) made.destroy();
       else resolve(made);
     };

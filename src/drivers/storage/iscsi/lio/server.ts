@@ -68,8 +68,10 @@ class Lio:
             raise Refused('denied', 'the target of this disk belongs to another StoragePool', 'NameTaken')
 
     def granted(self, saved, uid):
-        """Who is to be let in, as the saved configuration says."""
-        group = saved.target(self.iqn(uid)) or {}
+        """Who is to be let in, as the saved configuration says. Where that was lost, who is: no machine loses its disk."""
+        group = saved.target(self.iqn(uid))
+        if group is None:
+            return set(live_acl_names(self.iqn(uid))[:2])
         return {acl['node_wwn'] for acl in group.get('node_acls', []) if 'node_wwn' in acl}
 
     def sight(self, uid):
@@ -130,12 +132,11 @@ class Lio:
             hands.group(iqn).enable = True
 
     def before_resize(self, uid):
-        """LIO reads the size of a device when it is asked, and that of a file once."""
         if self.plugin == 'block':
             return
         sight = self.sight(uid)
         if sight['published'] or sight['sessions']:
-            raise Refused('unsupported', 'a disk in a file grows only while no host has it', 'GrowsWhileDetached')
+            raise Refused('conflict', 'LIO grows a disk in a file only while it is published to no host')
 
     def unserve(self, uid):
         saved = Saved()

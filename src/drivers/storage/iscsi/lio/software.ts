@@ -11,8 +11,8 @@ export const lio: TargetSoftware = {
   name: 'LIO',
   program: [lioRecordProgram, lioLiveProgram, lioWishProgram, lioHandsProgram, lioServerProgram].join('\n'),
   settings: { targetPrefix: diskTargetIqn('') },
-  // A disk that is a device; one in a file grows while no host has it.
-  growsOnline: true,
+  // It reads the size of a device when it is asked, and that of a file once.
+  growsOnline: ({ type }) => type !== 'Files',
   targetOf: diskTargetIqn,
   howToStart:
     'Install the package targetcli-fb there, and have the saved targets loaded when it starts ' +

@@ -1,6 +1,6 @@
 /**
- * First come, first served places for calls. The daemon stops reading from a client that has
- * `max_client_requests` (5 by default) calls open, keepalive included, so a connection keeps below that.
+ * First come, first served places for calls on one connection. libvirt stops reading from a client that has
+ * `max_client_requests` (5 by default) calls open, keepalive included; sshd refuses channels beyond `MaxSessions` (10).
  */
 export type Slots = {
   /** Resolves with how to give the place back; a waiting call leaves the queue when its signal aborts. */

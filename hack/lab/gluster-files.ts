@@ -1,0 +1,119 @@
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { HostNamespace } from './host-namespace.ts';
+import { run } from './process.ts';
+
+/** Account that is not root. */
+export const sudoUser = 'ovcp';
+const sudoUserId = 64_900;
+
+/** Where a server's file system for bricks is mounted. */
+export const brickFolder = '/var/lib/ovcp/bricks';
+
+/** What hides the machine's own files of the same path inside a server. */
+export const glusterMounts = [
+  'run',
+  'etc/ssh',
+  'etc/passwd',
+  'etc/group',
+  'etc/hosts',
+  'etc/nsswitch.conf',
+  'etc/sudoers',
+  'var/lib/glusterd',
+  'var/log/glusterfs',
+  'var/lib/ovcp',
+] as const;
+
+export type GlusterFiles = {
+  dir: string;
+  name: string;
+  address: string;
+  role: 'server' | 'client';
+  /** Lines of /etc/hosts: every machine of the cluster, so that their names can be used and looked up backwards. */
+  hosts: readonly string[];
+  ssh: { hostKey: string; authorizedKeys: string };
+};
+
+/** The whole of what an account needs; docs/storage-servers.md shows the same line. */
+export const sudoersLine = `${sudoUser} ALL=(root) NOPASSWD: /usr/sbin/gluster --mode=script --xml *`;
+
+const sshdConfig = (address: string): string =>
+  [
+    `ListenAddress ${address}:22`,
+    'HostKey /etc/ssh/ssh_host_ed25519_key',
+    'PidFile none',
+    // Below /etc, because the lab's own folder may be closed to accounts other than root.
+    'AuthorizedKeysFile /etc/ssh/authorized_keys',
+    'PermitRootLogin prohibit-password',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    'UsePAM no',
+    'UseDNS no',
+    'PrintMotd no',
+    '',
+  ].join('\n');
+
+const sudoers = [
+  'Defaults env_reset',
+  'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"',
+  sudoersLine,
+  '',
+].join('\n');
+
+const write = (path: string, text: string, mode = 0o644): void => {
+  mkdirSync(dirname(path), { recursive: true });
+  rmSync(path, { force: true });
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+};
+
+/** Writes the folder of a machine: what is mounted inside it, and the daemons' configuration. */
+export const writeGlusterFiles = (files: GlusterFiles): void => {
+  const at = (path: string): string => join(files.dir, path);
+  for (const path of ['run', 'var/log/glusterfs', 'var/lib/ovcp/bricks'])
+    mkdirSync(at(path), { recursive: true });
+  // The option groups and hooks that the package brings; the rest of the folder is the cluster's state.
+  for (const path of ['groups', 'hooks']) {
+    cpSync(join('/var/lib/glusterd', path), at(`var/lib/glusterd/${path}`), { recursive: true });
+  }
+  // '*' is no valid hash: only its key opens the account.
+  const account = `${sudoUser}:*:${sudoUserId}:${sudoUserId}::/tmp:/bin/sh\n`;
+  write(at('etc/passwd'), readFileSync('/etc/passwd', 'utf8') + account);
+  write(at('etc/group'), `${readFileSync('/etc/group', 'utf8')}${sudoUser}:x:${sudoUserId}:\n`);
+  write(at('etc/hosts'), ['127.0.0.1 localhost', ...files.hosts, ''].join('\n'));
+  // glusterd looks up every address backwards, and would wait for name servers that the lab's network does not reach.
+  write(at('etc/nsswitch.conf'), 'passwd: files\ngroup: files\nshadow: files\nhosts: files\n');
+  write(at('etc/sudoers'), sudoers, 0o440);
+  write(at('etc/ssh/sshd_config'), sshdConfig(files.address));
+  write(at('etc/ssh/authorized_keys'), readFileSync(files.ssh.authorizedKeys, 'utf8'));
+  copyFileSync(files.ssh.hostKey, at('etc/ssh/ssh_host_ed25519_key'));
+  chmodSync(at('etc/ssh/ssh_host_ed25519_key'), 0o600);
+};
+
+/** An empty /run, as after power-on; only when nothing of the machine runs. */
+export const wipeRun = ({ dir }: GlusterFiles): void => {
+  rmSync(join(dir, 'run'), { recursive: true, force: true });
+  for (const path of ['gluster', 'sshd', 'lock']) mkdirSync(join(dir, 'run', path), { recursive: true });
+};
+
+/** A file system that is not the root's, as bricks should have. */
+export const createBrickDisk = async ({ dir }: GlusterFiles, sizeMiB: number): Promise<void> => {
+  const image = join(dir, 'bricks.img');
+  await run(['truncate', '-s', `${sizeMiB}M`, image]);
+  await run(['mkfs.ext4', '-q', '-E', 'lazy_itable_init=1,lazy_journal_init=1', image]);
+};
+
+/** Mounts it inside the machine alone: with the machine goes the mount, and with the mount the loop device. */
+export const mountBrickDisk = async ({ dir }: GlusterFiles, ns: HostNamespace): Promise<void> => {
+  const { stdout } = await run(['losetup', '--find', '--show', join(dir, 'bricks.img')]);
+  const device = stdout.trim();
+  try {
+    const inside = '/dev/brick-disk';
+    const minor = device.replace('/dev/loop', '');
+    await ns.exec(['mknod', inside, 'b', '7', minor]);
+    await ns.exec(['mount', '-t', 'ext4', inside, brickFolder]);
+  } finally {
+    // While it is mounted this only marks the device to go with the mount.
+    await run(['losetup', '--detach', device]);
+  }
+};

@@ -1,0 +1,165 @@
+/** Disks as sparse raw files in one folder of the server. */
+export const filesProgram = String.raw`
+MARK = '.ovcp-pool.json'
+NAME = re.compile(r'^ovcp-disk-([0-9a-f-]{36})\.raw$')
+FICLONE = 0x40049409
+
+
+def data_ranges(fd, size):
+    """Where a file or device holds data: (start, end) pairs in order."""
+    at = 0
+    while at < size:
+        try:
+            start = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return
+            raise
+        at = min(os.lseek(fd, start, os.SEEK_HOLE), size)
+        yield start, at
+
+
+def write_at(fd, data, offset):
+    view = memoryview(data)
+    while len(view) > 0:
+        done = os.pwrite(fd, view, offset)
+        view, offset = view[done:], offset + done
+
+
+class Files:
+    thin = None
+
+    def __init__(self, spec, pool):
+        self.folder, self.pool = spec['path'], pool
+        self.mark = os.path.join(self.folder, MARK)
+
+    def path(self, uid):
+        return os.path.join(self.folder, 'ovcp-disk-%s.raw' % checked_uid(uid))
+
+    def making(self, uid):
+        return self.path(uid) + '.making'
+
+    def owner(self):
+        text = read_text(self.mark)
+        return None if text is None else json.loads(text)
+
+    def look(self):
+        if not os.path.isdir(self.folder):
+            return {'state': 'absent'}
+        space = os.statvfs(self.folder)
+        seen = {'capacity': space.f_blocks * space.f_frsize, 'available': space.f_bavail * space.f_frsize}
+        owner = self.owner()
+        if owner is None:
+            return {'state': 'unmarked', **seen}
+        if owner.get('poolUid') != self.pool['poolUid'] or owner.get('clusterId') != self.pool['clusterId']:
+            return {'state': 'foreign', 'owner': str(owner.get('poolName')), **seen}
+        return {'state': 'ready', 'marked': True, **seen}
+
+    def check(self):
+        """Nothing is made, read or removed in a folder that is not this pool's."""
+        state = self.look()['state']
+        if state == 'absent':
+            raise Refused('invalid', 'the folder %s does not exist on the server' % self.folder, 'PathNotFound')
+        if state == 'unmarked':
+            raise Refused('invalid', 'the folder %s lacks its marker: it is not mounted, or is another one' % self.folder, 'MarkerMissing')
+        if state == 'foreign':
+            raise Refused('denied', 'the folder %s belongs to another StoragePool' % self.folder, 'NameTaken')
+
+    def prepare(self):
+        made = not os.path.isdir(self.folder)
+        if made:
+            os.mkdir(self.folder, 0o700)
+        if self.owner() is None:
+            write_whole(self.mark, json.dumps({**self.pool, 'made': made}))
+        self.check()
+
+    def forget(self, erase):
+        if self.look()['state'] != 'ready' or self.disks():
+            return
+        made = self.owner().get('made')
+        os.unlink(self.mark)
+        if erase and made and not os.listdir(self.folder):
+            os.rmdir(self.folder)
+
+    def disks(self):
+        self.check()
+        names = set(os.listdir(self.folder))
+        found = {}
+        for name in names:
+            match = NAME.match(name)
+            if match is not None and UID.match(match.group(1)):
+                with contextlib.suppress(FileNotFoundError):
+                    found[match.group(1)] = self.described(os.path.join(self.folder, name), name + '.making' not in names)
+        return found
+
+    def described(self, path, complete):
+        seen = os.stat(path)
+        return {'size': seen.st_size, 'allocated': seen.st_blocks * 512, 'complete': complete}
+
+    def disk(self, uid):
+        self.check()
+        try:
+            # The marker goes last when a disk is finished and comes first when one is begun.
+            complete = not os.path.exists(self.making(uid))
+            return self.described(self.path(uid), complete)
+        except FileNotFoundError:
+            return None
+
+    def device(self, uid):
+        return self.path(uid)
+
+    def start(self, uid, size):
+        self.check()
+        os.close(os.open(self.making(uid), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        sync_folder(self.folder)
+        fd = os.open(self.path(uid), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(fd, size)
+        finally:
+            os.close(fd)
+
+    def zero(self, fd, offset, length):
+        """A fresh file reads as zeros."""
+
+    def finish(self, uid):
+        os.unlink(self.making(uid))
+        sync_folder(self.folder)
+
+    def remove(self, uid):
+        self.check()
+        for path in (self.path(uid), self.making(uid)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        sync_folder(self.folder)
+
+    def resize(self, uid, size):
+        fd = os.open(self.path(uid), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if os.fstat(fd).st_size < size:
+                os.ftruncate(fd, size)
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def clone(self, uid, source, size):
+        self.start(uid, size)
+        origin = os.open(self.path(source), os.O_RDONLY | os.O_CLOEXEC)
+        copy = os.open(self.path(uid), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            length = os.fstat(origin).st_size
+            try:
+                fcntl.ioctl(copy, FICLONE, origin)
+            except OSError:
+                # This file system shares no blocks: only what is data is copied.
+                for start, end in data_ranges(origin, length):
+                    while start < end:
+                        data = os.pread(origin, min(CHUNK, end - start), start)
+                        write_at(copy, data, start)
+                        start += len(data)
+            if size > length:
+                os.ftruncate(copy, size)
+            os.fsync(copy)
+        finally:
+            os.close(origin)
+            os.close(copy)
+`;

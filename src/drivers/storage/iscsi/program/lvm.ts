@@ -1,0 +1,151 @@
+/** Disks as logical volumes of one volume group, thick or thin. What is ours carries our tags. */
+export const lvmProgram = String.raw`
+VOLUME = re.compile(r'^ovcp-disk-([0-9a-f-]{36})$')
+MAKING = 'ovcp.making'
+BLKZEROOUT = 0x127f
+
+
+def zero_out(fd, offset, length):
+    """What a thick volume held before must never be read by its next owner."""
+    while length > 0:
+        step = min(length, 1 << 30)
+        fcntl.ioctl(fd, BLKZEROOUT, struct.pack('=QQ', offset, step))
+        offset, length = offset + step, length - step
+
+
+class Volumes:
+    def __init__(self, spec, pool):
+        self.group, self.thin = spec['volumeGroup'], spec.get('thinPool')
+        self.pool = pool
+        self.tag = 'ovcp.pool.' + pool['poolUid']
+
+    def name(self, uid):
+        return 'ovcp-disk-' + checked_uid(uid)
+
+    def device(self, uid):
+        return '/dev/%s/%s' % (self.group, self.name(uid))
+
+    def report(self, program, fields, *more):
+        text = tool(program, '--reportformat', 'json', '--units', 'b', '--nosuffix', '-o', fields, *more, fails_ok=True)
+        if text is None:
+            return None
+        (rows,) = json.loads(text)['report'][0].values()
+        return rows
+
+    def volumes(self):
+        rows = self.report('lvs', 'lv_name,lv_size,lv_tags,data_percent,metadata_percent,lv_attr', self.group)
+        if rows is None:
+            raise Refused('invalid', 'the volume group %s does not exist on the server' % self.group, 'PathNotFound')
+        return {row['lv_name']: row for row in rows}
+
+    def look(self):
+        groups = self.report('vgs', 'vg_size,vg_free', self.group)
+        if not groups:
+            return {'state': 'absent'}
+        size, free = int(groups[0]['vg_size']), int(groups[0]['vg_free'])
+        if self.thin is None:
+            return {'state': 'ready', 'capacity': size, 'available': free}
+        row = self.volumes().get(self.thin)
+        if row is None or not row['lv_attr'].startswith('t'):
+            return {'state': 'absent'}
+        data, meta = float(row['data_percent'] or 0), float(row['metadata_percent'] or 0)
+        size = int(row['lv_size'])
+        return {'state': 'ready', 'capacity': size, 'available': int(size * (100 - data) / 100),
+                'thinPool': {'dataPercent': data, 'metadataPercent': meta}}
+
+    def check(self):
+        if self.look()['state'] == 'absent':
+            what = self.group if self.thin is None else self.group + '/' + self.thin
+            raise Refused('invalid', 'the volume group or thin pool %s does not exist on the server' % what, 'PathNotFound')
+
+    def prepare(self):
+        self.check()
+
+    def forget(self, erase):
+        """Tags go with the volumes."""
+
+    def disks(self):
+        found = {}
+        for name, row in self.volumes().items():
+            match = VOLUME.match(name)
+            if match is not None and UID.match(match.group(1)) and self.tag in row['lv_tags'].split(','):
+                found[match.group(1)] = self.described(row)
+        return found
+
+    def described(self, row):
+        size = int(row['lv_size'])
+        part = float(row['data_percent'] or 0) / 100 if self.thin is not None else 1
+        return {'size': size, 'allocated': int(size * part), 'complete': MAKING not in row['lv_tags'].split(',')}
+
+    def disk(self, uid):
+        row = self.volumes().get(self.name(uid))
+        if row is None:
+            return None
+        if self.tag not in row['lv_tags'].split(','):
+            raise Refused('denied', 'a logical volume of the name %s is not of this StoragePool' % self.name(uid), 'NameTaken')
+        return self.described(row)
+
+    def start(self, uid, size):
+        if self.disk(uid) is not None:
+            self.remove(uid)
+        tags = ['--addtag', self.tag, '--addtag', MAKING]
+        if self.thin is None:
+            tool('lvcreate', '--yes', '--wipesignatures', 'n', '-n', self.name(uid), '-L', '%db' % size, *tags, self.group)
+        else:
+            tool('lvcreate', '--yes', '-n', self.name(uid), '-V', '%db' % size, '--thinpool', self.thin, *tags, self.group)
+
+    def zero(self, fd, offset, length):
+        if self.thin is None:
+            zero_out(fd, offset, length)
+
+    def finish(self, uid):
+        tool('lvchange', '--deltag', MAKING, '%s/%s' % (self.group, self.name(uid)))
+
+    def remove(self, uid):
+        if self.disk(uid) is not None:
+            tool('lvremove', '--yes', '%s/%s' % (self.group, self.name(uid)))
+
+    def resize(self, uid, size):
+        before = self.disk(uid)['size']
+        if before >= size:
+            return
+        tool('lvextend', '--yes', '-L', '%db' % size, '%s/%s' % (self.group, self.name(uid)))
+        if self.thin is None:
+            fd = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
+            try:
+                zero_out(fd, before, os.lseek(fd, 0, os.SEEK_END) - before)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def clone(self, uid, source, size):
+        if self.thin is None:
+            self.start(uid, size)
+            self.copy(uid, source)
+            return
+        if self.disk(uid) is not None:
+            self.remove(uid)
+        tool('lvcreate', '--yes', '-s', '-kn', '-n', self.name(uid), '--addtag', self.tag, '--addtag', MAKING,
+             '%s/%s' % (self.group, self.name(source)))
+        self.resize(uid, size)
+
+    def copy(self, uid, source):
+        origin = os.open(self.device(source), os.O_RDONLY | os.O_CLOEXEC)
+        copy = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            at, length = 0, os.lseek(origin, 0, os.SEEK_END)
+            while at < length:
+                data = os.pread(origin, CHUNK, at)
+                write_at(copy, data, at)
+                at += len(data)
+            zero_out(copy, at, os.lseek(copy, 0, os.SEEK_END) - at)
+            os.fsync(copy)
+        finally:
+            os.close(origin)
+            os.close(copy)
+
+
+def backing_of(request):
+    spec = request['backing']
+    return Files(spec, request['pool']) if spec['type'] == 'Files' else Volumes(spec, request['pool'])
+`;

@@ -1,0 +1,359 @@
+/** tgt as a server of disks: a target and a configuration file for each, and never one that is not ours. */
+export const serverProgram = String.raw`
+def mebibytes_shown(size):
+    """usr/target.c, print_disksize: what tgtd makes of a size."""
+    sectors = size // 512
+    return ((sectors - ((sectors // 625) - 974)) & (2 ** 64 - 1)) // 1950
+
+
+class Tgt(Accounts):
+    def __init__(self, request, backing):
+        self.pool, self.backing = request['pool'], backing
+        self.folder, self.main = request['settings']['configFolder'], request['settings']['mainConfig']
+        self.chap, self.portals = request['chap'], request['portals']
+        self.shown = None
+
+    def check(self):
+        connected().close()
+
+    def live(self):
+        if self.shown is None:
+            self.shown = shown_targets()
+        return self.shown
+
+    def changed(self):
+        self.shown = None
+
+    # Records: one file for each disk, which is tgt's configuration at the same time.
+
+    def file(self, uid):
+        return os.path.join(self.folder, 'ovcp-disk-%s.conf' % checked_uid(uid))
+
+    def files(self):
+        """Uid and text of every file of ours, of any pool."""
+        found = {}
+        for name in sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else []:
+            match = re.match(r'^ovcp-disk-([0-9a-f-]{36})\.conf$', name)
+            if match is not None and UID.match(match.group(1)):
+                text = read_text(os.path.join(self.folder, name))
+                if text is not None:
+                    found[match.group(1)] = text
+        return found
+
+    def parsed(self, text):
+        match = RECORD.search(text)
+        try:
+            record = json.loads(match.group(1))
+            names = record['initiators']
+            if all(isinstance(name, str) and re.match(r'^iqn\.[A-Za-z0-9._:-]{1,219}$', name) for name in names):
+                return {'cluster': record['cluster'], 'pool': record['pool'], 'initiators': sorted(set(names))}
+        except (AttributeError, ValueError, KeyError, TypeError):
+            pass
+        return None
+
+    def is_ours(self, record):
+        return record['pool'] == self.pool['poolUid'] and record['cluster'] == self.pool['clusterId']
+
+    def records(self):
+        found = {}
+        for uid, text in self.files().items():
+            record = self.parsed(text)
+            if record is not None and self.is_ours(record):
+                found[uid] = record
+        return found
+
+    def owned(self):
+        return list(self.records())
+
+    def record(self, uid):
+        """What the disk's target is to be. Where the record was lost, what the target is: no machine loses its disk."""
+        text = read_text(self.file(uid))
+        record = None if text is None else self.parsed(text)
+        if record is not None and not self.is_ours(record):
+            raise Refused('denied', 'the target of the disk belongs to another StoragePool', 'NameTaken')
+        if record is not None:
+            return record
+        target = self.live().get(PREFIX + uid, {'rules': []})
+        names = sorted(rule for rule in target['rules'] if rule.startswith('iqn.'))[:2]
+        return {'cluster': self.pool['clusterId'], 'pool': self.pool['poolUid'], 'initiators': names}
+
+    def render(self, uid, record):
+        serial = uid.replace('-', '')
+        # tgt-admin's parser knows C comments, and the names in the record are no reason to start one.
+        words = json.dumps(record, sort_keys=True).replace('*', '\\u002a').replace('/', '\\u002f')
+        lines = [
+            '# A disk of an OVCP StoragePool. Changes of this file and of the target are undone.',
+            '# ovcp ' + words,
+            '<target %s%s>' % (PREFIX, uid),
+            '    driver iscsi',
+            '    allow-in-use yes',
+            '    <backing-store %s>' % self.backing.device(uid),
+            '        lun %d' % LUN,
+            '        scsi_id 6001405%s' % serial[:25],
+            '        scsi_sn %s' % serial,
+            '        vendor_id OVCP',
+            '        product_id disk',
+            '    </backing-store>',
+            '    initiator-address ' + NOBODY,
+            *('    initiator-name ' + name for name in record['initiators']),
+            *([] if self.chap is None else ['    incominguser %s %s' % (self.chap['user'], self.chap['password'])]),
+            '</target>',
+            '',
+        ]
+        return '\n'.join(lines)
+
+    def write(self, uid, record):
+        text = self.render(uid, record)
+        if read_text(self.file(uid)) != text or os.stat(self.file(uid)).st_mode & 0o077:
+            if not os.path.isdir(self.folder):
+                os.makedirs(self.folder, mode=0o755)
+            write_whole(self.file(uid), text)
+
+    # Targets.
+
+    def differences(self, uid, record):
+        """What of the target is not as the record says. 'lun' alone cannot be mended while somebody is logged in."""
+        target = self.live().get(PREFIX + uid)
+        if target is None:
+            return {'target'}
+        found = set()
+        serial, lun = uid.replace('-', ''), target['luns'].get(LUN, {})
+        size = self.backing.disk(uid)['size']
+        wanted = {'SCSI ID': '6001405' + serial[:25], 'SCSI SN': serial, 'Online': 'Yes', 'Readonly': 'No',
+                  'Backing store path': self.backing.device(uid)}
+        shown = re.match(r'^(\d+) MB', lun.get('Size', ''))
+        if any(lun.get(key) != value for key, value in wanted.items()) or shown is None or int(shown.group(1)) != mebibytes_shown(size):
+            found.add('lun')
+        if target['accounts'] != ([] if self.chap is None else [self.chap['user']]):
+            found.add('accounts')
+        if sorted(rule for rule in target['rules'] if rule != NOBODY) != record['initiators']:
+            found.add('rules')
+        return found
+
+    def settle(self, uid, record):
+        """Makes the target what the record says; what is right already is left alone."""
+        found = self.differences(uid, record)
+        if not found:
+            return
+        self.changed()
+        name = PREFIX + uid
+        if 'target' in found:
+            self.make(uid)
+            found |= {'accounts', 'rules'}
+        tid = self.live()[name]['tid']
+        if 'lun' in found and not connections(tid):
+            admin_unless((NO_LUN,), 'lun', 'delete', tid=tid, lun=LUN)
+            self.add_lun(uid, tid)
+        if 'accounts' in found:
+            self.bind_account(tid, self.live()[name]['accounts'])
+        if 'rules' in found:
+            self.bind_rules(tid, self.live()[name]['rules'], record['initiators'])
+        self.changed()
+
+    def make(self, uid):
+        """
+        An id that no target had before: a login that is half through holds the id of its target, and must not come
+        out as a session of another one.
+        """
+        taken = {target['tid'] for target in self.live().values()}
+        tid = next(tid for tid in iter(lambda: 65536 + secrets.randbelow(1 << 30), None) if tid not in taken)
+        admin('target', 'new', 'targetname=%s%s' % (PREFIX, uid), tid=tid)
+        self.changed()
+        try:
+            # Before anybody may log in.
+            self.bind_account(tid, [])
+            self.add_lun(uid, tid)
+        except BaseException:
+            admin_unless((NO_TARGET,), 'target', 'delete', tid=tid)
+            raise
+
+    def add_lun(self, uid, tid):
+        serial = uid.replace('-', '')
+        admin('lun', 'new', 'path=%s' % self.backing.device(uid), tid=tid, lun=LUN)
+        admin('lun', 'update', 'scsi_id=6001405%s,scsi_sn=%s,vendor_id=OVCP,product_id=disk' % (serial[:25], serial),
+              tid=tid, lun=LUN)
+
+    def bind_rules(self, tid, have, want):
+        for rule in have:
+            if rule not in want and rule != NOBODY:
+                self.unbind(tid, rule)
+        for name in want:
+            if name not in have:
+                admin_unless((ACL_EXIST,), 'target', 'bind', 'initiator-name=' + name, tid=tid)
+        self.end_sessions(tid, want)
+
+    def unbind(self, tid, rule):
+        for sort in ('initiator-name=', 'initiator-address='):
+            admin_unless((ACL_NOEXIST,), 'target', 'unbind', sort + rule, tid=tid)
+
+    def end_sessions(self, tid, allowed):
+        """Ends what others have open. Proved once tgtd lists nothing of it: what is at work is listed until it is done."""
+        end = time.monotonic() + 30
+        while True:
+            others = [each for each in connections(tid) if each[2] not in allowed]
+            if not others:
+                return
+            if time.monotonic() > end:
+                raise Refused('unreachable', 'a session did not end within 30 seconds', 'RequestFailed')
+            for session, connection, _ in others:
+                admin_unless((NO_TARGET, NO_SESSION, NO_CONNECTION), 'connection', 'delete', tid=tid, sid=session, cid=connection)
+            time.sleep(0.01)
+
+    def destroy(self, uid):
+        """The target goes, and with it what is half through a login. Its sessions end first."""
+        tid = target_ids().get(PREFIX + uid)
+        end = time.monotonic() + 30
+        while tid is not None:
+            self.end_sessions(tid, [])
+            try:
+                admin_unless((NO_TARGET,), 'target', 'delete', tid=tid)
+                break
+            except Admin as error:
+                if error.code not in (TARGET_ACTIVE, LUN_ACTIVE) or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+        self.changed()
+
+    # What is asked for (program/disks.ts).
+
+    def sight(self, uid):
+        target = self.live().get(PREFIX + uid)
+        names = set(self.record(uid)['initiators'])
+        if target is None:
+            return {'published': sorted(names), 'sessions': []}
+        names |= {rule for rule in target['rules'] if rule != NOBODY}
+        return {'published': sorted(names), 'sessions': sorted({name for _, _, name in connections(target['tid'])})}
+
+    def serve(self, uid):
+        record = self.record(uid)
+        self.settle(uid, record)
+        self.write(uid, record)
+
+    def before_resize(self, uid):
+        sight = self.sight(uid)
+        if sight['published'] or sight['sessions']:
+            raise Refused('conflict', 'tgt grows a disk only while it is published to no host')
+        tid = target_ids().get(PREFIX + uid)
+        if tid is not None:
+            admin_unless((NO_LUN,), 'lun', 'delete', tid=tid, lun=LUN)
+            self.changed()
+
+    def unserve(self, uid):
+        if self.sight(uid)['published']:
+            raise Refused('conflict', 'the disk is published to a host')
+        self.destroy(uid)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.file(uid))
+            sync_folder(self.folder)
+        if self.chap is not None:
+            self.drop_unused(self.chap['user'])
+
+    def publish(self, uid, name):
+        record = self.record(uid)
+        if name not in record['initiators']:
+            if len(record['initiators']) >= 2:
+                raise Refused('conflict', 'the disk is published to two hosts already')
+            record['initiators'] = sorted([*record['initiators'], name])
+        # The target first: what is in the file alone would be taken for published by whoever looks.
+        self.settle(uid, record)
+        self.write(uid, record)
+
+    def revoke(self, uid, name):
+        record = self.record(uid)
+        record['initiators'] = [other for other in record['initiators'] if other != name]
+        # The file first: a restart in between must not bring the access back.
+        if os.path.exists(self.file(uid)):
+            self.write(uid, record)
+        tid = target_ids().get(PREFIX + uid)
+        if tid is None:
+            return
+        # Whoever matches an address is let in as well, so no rule stays but the record's.
+        target = self.live().get(PREFIX + uid)
+        for rule in {name, *(target['rules'] if target is not None else [])}:
+            if rule != NOBODY and rule not in record['initiators']:
+                self.unbind(tid, rule)
+        self.end_sessions(tid, record['initiators'])
+        self.changed()
+        if not record['initiators']:
+            # A login that was let in before the rule went could still come out as a session: it dies with the target.
+            self.destroy(uid)
+            if self.backing.disk(uid) is not None:
+                self.settle(uid, record)
+
+    def revoke_all(self, name):
+        mine = {uid for uid in (*self.owned(), *self.of_backing()) if self.touches(uid, name)}
+        for uid in sorted(mine):
+            self.revoke(uid, name)
+
+    def of_backing(self):
+        try:
+            return list(self.backing.disks())
+        except Refused:
+            # A missing folder keeps nobody from being cut off.
+            return []
+
+    def touches(self, uid, name):
+        target = self.live().get(PREFIX + uid)
+        if name in self.record(uid)['initiators']:
+            return True
+        if target is None:
+            return False
+        others = any(rule != NOBODY and not rule.startswith('iqn.') for rule in target['rules'])
+        return others or name in target['rules'] or any(each[2] == name for each in connections(target['tid']))
+
+    # The whole pool.
+
+    def survey(self, disks):
+        seen = {'trouble': None, 'portals': [False] * len(self.portals), 'drift': 0, 'stuck': 0, 'warnings': []}
+        try:
+            self.check()
+        except Refused as error:
+            return {**seen, 'trouble': error.message}
+        seen['portals'] = [self.listens(portal) for portal in self.portals]
+        main = read_text(self.main) or ''
+        if not re.search(r'^\s*include\s+%s/\*(\.conf)?\s*$' % re.escape(self.folder), main, re.M):
+            seen['warnings'].append('%s does not include %s/*.conf, so a restart of tgtd forgets the disks' % (self.main, self.folder))
+        files = self.files()
+        for uid, seen_disk in disks.items():
+            record = self.parsed(files.get(uid, ''))
+            if not seen_disk['complete'] or record is not None and not self.is_ours(record):
+                continue
+            found = self.differences(uid, record or self.record(uid))
+            stuck = found == {'lun'} and connections(self.live()[PREFIX + uid]['tid'])
+            if stuck:
+                seen['stuck'] += 1
+            elif found or files.get(uid) != self.render(uid, record or self.record(uid)):
+                seen['drift'] += 1
+        return seen
+
+    def mend(self):
+        self.turn_account()
+        before = {match.group(1) for text in self.of_pool() for match in USER.finditer(text)}
+        for uid, seen in self.backing.disks().items():
+            record = self.parsed(read_text(self.file(uid)) or '')
+            if seen['complete'] and (record is None or self.is_ours(record)):
+                self.serve(uid)
+        for user in before - ({self.chap['user']} if self.chap is not None else set()):
+            self.drop_unused(user)
+
+    def listens(self, portal):
+        try:
+            wanted = {info[4][0] for info in socket.getaddrinfo(portal['address'], portal['port'], type=socket.SOCK_STREAM)}
+        except OSError:
+            return False
+        for family, table in ((socket.AF_INET, '/proc/net/tcp'), (socket.AF_INET6, '/proc/net/tcp6')):
+            for line in (read_text(table) or '').split('\n')[1:]:
+                fields = line.split()
+                if len(fields) < 4 or fields[3] != '0A':
+                    continue
+                address, _, port = fields[1].partition(':')
+                words = bytes.fromhex(address)
+                turned = b''.join(words[at:at + 4][::-1] for at in range(0, len(words), 4))
+                if int(port, 16) == portal['port'] and (not any(turned) or socket.inet_ntop(family, turned) in wanted):
+                    return True
+        return False
+
+
+def server_of(request, backing):
+    return Tgt(request, backing)
+`;
