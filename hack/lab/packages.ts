@@ -72,6 +72,22 @@ export const glusterPackages: readonly string[] = [
   'util-linux',
 ];
 
+/** Debian packages of a tgt server of the lab, and of the initiators that tests look at it with. */
+export const iscsiTargetPackages: readonly string[] = [
+  'tgt',
+  'libiscsi-bin',
+  'qemu-block-extra',
+  'qemu-utils',
+  'openssh-server',
+  'openssh-client',
+  'openssl',
+  'iproute2',
+  'util-linux',
+  'netcat-openbsd',
+  'python3-minimal',
+  'sudo',
+];
+
 const policyPath = '/usr/sbin/policy-rc.d';
 
 const installedPackages = async (names: readonly string[]): Promise<Set<string>> => {

@@ -5,6 +5,7 @@ import {
   ensureDebianPackages,
   glusterPackages,
   guestImagePackages,
+  iscsiTargetPackages,
   kvmHostPackages,
   storageGuestPackages,
 } from '../lab/packages.ts';
@@ -15,6 +16,7 @@ await ensureDebianPackages([
   ...guestImagePackages,
   ...glusterPackages,
   ...storageGuestPackages,
+  ...iscsiTargetPackages,
 ]);
 await ensureControlPlaneBinaries();
 await ensureGuestImage();

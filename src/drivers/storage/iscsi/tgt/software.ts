@@ -2,12 +2,13 @@ import { diskTargetIqn } from '../names.ts';
 import type { TargetSoftware } from '../software.ts';
 import { accountsProgram } from './accounts.ts';
 import { controlProgram } from './control.ts';
+import { poolProgram } from './pool.ts';
 import { serverProgram } from './server.ts';
 
 /** tgt (user space): a target for each disk, so that access to one says nothing of another. */
 export const tgt: TargetSoftware = {
   name: 'TGT',
-  program: [controlProgram, accountsProgram, serverProgram].join('\n'),
+  program: [controlProgram, accountsProgram, poolProgram, serverProgram].join('\n'),
   settings: { configFolder: '/etc/tgt/conf.d', mainConfig: '/etc/tgt/targets.conf' },
   // It reads the size of a backing once, when a LUN is made.
   growsOnline: () => false,
