@@ -30,7 +30,7 @@ export type StorageGuest = {
   sshPrivateKey: string;
   /** A known_hosts line for each address. */
   sshKnownHosts: string;
-  /** Account with docs/storage-servers.md's sudoers file; the same key opens it. */
+  /** Account that is not root, with the sudoers file of docs/storage-servers.md; the same key opens it. */
   unprivilegedUser: string;
   volumeGroup: string;
   /** Thin pool of the volume group. */
@@ -178,7 +178,7 @@ const bootId = async (guest: Guest, shell: Shell, daemon: Daemon, before: string
 /** A volume group on the data disk: half of it a thin pool, the rest for thick volumes. */
 const makeVolumes = async (shell: Shell): Promise<void> => {
   await shell.exec(['vgcreate', '-q', volumeGroup, '/dev/vdb']);
-  const size = ['--size', '5G', '--poolmetadatasize', '32M', '--zero', 'n'];
+  const size = ['--size', '5G', '--poolmetadatasize', '32M'];
   await shell.exec(['lvcreate', '-q', ...size, '--thinpool', thinPool, volumeGroup]);
 };
 

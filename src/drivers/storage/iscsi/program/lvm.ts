@@ -3,6 +3,8 @@ export const lvmProgram = String.raw`
 VOLUME = re.compile(r'^ovcp-disk-([0-9a-f-]{36})$')
 MAKING = 'ovcp.making'
 BLKZEROOUT = 0x127f
+BLKFLSBUF = 0x1261
+FULL_PERCENT = 95
 
 
 def zero_out(fd, offset, length):
@@ -11,6 +13,17 @@ def zero_out(fd, offset, length):
         step = min(length, 1 << 30)
         fcntl.ioctl(fd, BLKZEROOUT, struct.pack('=QQ', offset, step))
         offset, length = offset + step, length - step
+
+
+def open_fresh(path):
+    """
+    For reading. Target software in the kernel writes past the cache through which we read, and keeps the device open,
+    so that what was read before stays there.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    if stat.S_ISBLK(os.fstat(fd).st_mode):
+        fcntl.ioctl(fd, BLKFLSBUF)
+    return fd
 
 
 class Volumes:
@@ -51,12 +64,32 @@ class Volumes:
         data, meta = float(row['data_percent'] or 0), float(row['metadata_percent'] or 0)
         size = int(row['lv_size'])
         return {'state': 'ready', 'capacity': size, 'available': int(size * (100 - data) / 100),
-                'thinPool': {'dataPercent': data, 'metadataPercent': meta}}
+                'thinPool': {'dataPercent': data, 'metadataPercent': meta, 'zeroes': row['lv_attr'][7:8] == 'z'}}
 
     def check(self):
-        if self.look()['state'] == 'absent':
+        seen = self.look()
+        if seen['state'] == 'absent':
             what = self.group if self.thin is None else self.group + '/' + self.thin
             raise Refused('invalid', 'the volume group or thin pool %s does not exist on the server' % what, 'PathNotFound')
+        return seen
+
+    def check_room(self):
+        """A thin pool that is full stops every disk on it, so nothing new is put where little is left."""
+        if self.thin is None:
+            return
+        pool = self.check()['thinPool']
+        if not pool['zeroes']:
+            raise Refused('invalid', 'the thin pool does not zero new blocks: lvchange --zero y', 'StorageNotReady')
+        if max(pool['dataPercent'], pool['metadataPercent']) >= FULL_PERCENT:
+            raise Refused('unreachable', 'the thin pool is nearly full', 'StoragePoolFull')
+
+    def cause_of(self, error):
+        """A full thin pool is an input/output error to whoever writes."""
+        if self.thin is None or not isinstance(error, OSError) or error.errno != errno.EIO:
+            return error
+        if self.look().get('available', 1) > 0:
+            return error
+        return Refused('unreachable', 'no space is left in the thin pool', 'StoragePoolFull')
 
     def prepare(self):
         self.check()
@@ -88,6 +121,7 @@ class Volumes:
     def start(self, uid, size):
         if self.disk(uid) is not None:
             self.remove(uid)
+        self.check_room()
         tags = ['--addtag', self.tag, '--addtag', MAKING]
         if self.thin is None:
             tool('lvcreate', '--yes', '--wipesignatures', 'n', '-n', self.name(uid), '-L', '%db' % size, *tags, self.group)
@@ -125,12 +159,13 @@ class Volumes:
             return
         if self.disk(uid) is not None:
             self.remove(uid)
+        self.check_room()
         tool('lvcreate', '--yes', '-s', '-kn', '-n', self.name(uid), '--addtag', self.tag, '--addtag', MAKING,
              '%s/%s' % (self.group, self.name(source)))
         self.resize(uid, size)
 
     def copy(self, uid, source):
-        origin = os.open(self.device(source), os.O_RDONLY | os.O_CLOEXEC)
+        origin = open_fresh(self.device(source))
         copy = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
         try:
             at, length = 0, os.lseek(origin, 0, os.SEEK_END)
