@@ -29,7 +29,7 @@ def open_fresh(path):
 class Volumes:
     def __init__(self, spec, pool):
         self.group, self.thin = spec['volumeGroup'], spec.get('thinPool')
-        self.pool = pool
+        self.pool, self.asked = pool, None
         self.tag = 'ovcp.pool.' + pool['poolUid']
 
     def name(self, uid):
@@ -45,20 +45,31 @@ class Volumes:
         (rows,) = json.loads(text)['report'][0].values()
         return rows
 
+    def rows(self):
+        """The volumes as LVM has them, asked once until we change one; None without the volume group."""
+        if self.asked is None:
+            fields = 'lv_name,lv_size,lv_tags,data_percent,metadata_percent,lv_attr'
+            rows = self.report('lvs', fields, self.group)
+            self.asked = (None if rows is None else {row['lv_name']: row for row in rows},)
+        return self.asked[0]
+
     def volumes(self):
-        rows = self.report('lvs', 'lv_name,lv_size,lv_tags,data_percent,metadata_percent,lv_attr', self.group)
+        rows = self.rows()
         if rows is None:
             raise Refused('invalid', 'the volume group %s does not exist on the server' % self.group, 'PathNotFound')
-        return {row['lv_name']: row for row in rows}
+        return rows
+
+    def change(self, *argv):
+        self.asked = None
+        tool(*argv)
 
     def look(self):
-        groups = self.report('vgs', 'vg_size,vg_free', self.group)
-        if not groups:
-            return {'state': 'absent'}
-        size, free = int(groups[0]['vg_size']), int(groups[0]['vg_free'])
         if self.thin is None:
-            return {'state': 'ready', 'capacity': size, 'available': free}
-        row = self.volumes().get(self.thin)
+            groups = self.report('vgs', 'vg_size,vg_free', self.group)
+            if not groups:
+                return {'state': 'absent'}
+            return {'state': 'ready', 'capacity': int(groups[0]['vg_size']), 'available': int(groups[0]['vg_free'])}
+        row = (self.rows() or {}).get(self.thin)
         if row is None or not row['lv_attr'].startswith('t'):
             return {'state': 'absent'}
         data, meta = float(row['data_percent'] or 0), float(row['metadata_percent'] or 0)
@@ -87,6 +98,7 @@ class Volumes:
         """A full thin pool is an input/output error to whoever writes."""
         if self.thin is None or not isinstance(error, OSError) or error.errno != errno.EIO:
             return error
+        self.asked = None
         if self.look().get('available', 1) > 0:
             return error
         return Refused('unreachable', 'no space is left in the thin pool', 'StoragePoolFull')
@@ -124,26 +136,26 @@ class Volumes:
         self.check_room()
         tags = ['--addtag', self.tag, '--addtag', MAKING]
         if self.thin is None:
-            tool('lvcreate', '--yes', '--wipesignatures', 'n', '-n', self.name(uid), '-L', '%db' % size, *tags, self.group)
+            self.change('lvcreate', '--yes', '--wipesignatures', 'n', '-n', self.name(uid), '-L', '%db' % size, *tags, self.group)
         else:
-            tool('lvcreate', '--yes', '-n', self.name(uid), '-V', '%db' % size, '--thinpool', self.thin, *tags, self.group)
+            self.change('lvcreate', '--yes', '-n', self.name(uid), '-V', '%db' % size, '--thinpool', self.thin, *tags, self.group)
 
     def zero(self, fd, offset, length):
         if self.thin is None:
             zero_out(fd, offset, length)
 
     def finish(self, uid):
-        tool('lvchange', '--deltag', MAKING, '%s/%s' % (self.group, self.name(uid)))
+        self.change('lvchange', '--deltag', MAKING, '%s/%s' % (self.group, self.name(uid)))
 
     def remove(self, uid):
         if self.disk(uid) is not None:
-            tool('lvremove', '--yes', '%s/%s' % (self.group, self.name(uid)))
+            self.change('lvremove', '--yes', '%s/%s' % (self.group, self.name(uid)))
 
     def resize(self, uid, size):
         before = self.disk(uid)['size']
         if before >= size:
             return
-        tool('lvextend', '--yes', '-L', '%db' % size, '%s/%s' % (self.group, self.name(uid)))
+        self.change('lvextend', '--yes', '-L', '%db' % size, '%s/%s' % (self.group, self.name(uid)))
         if self.thin is None:
             fd = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
             try:
@@ -160,7 +172,7 @@ class Volumes:
         if self.disk(uid) is not None:
             self.remove(uid)
         self.check_room()
-        tool('lvcreate', '--yes', '-s', '-kn', '-n', self.name(uid), '--addtag', self.tag, '--addtag', MAKING,
+        self.change('lvcreate', '--yes', '-s', '-kn', '-n', self.name(uid), '--addtag', self.tag, '--addtag', MAKING,
              '%s/%s' % (self.group, self.name(source)))
         self.resize(uid, size)
 
