@@ -178,10 +178,15 @@ class Lio:
         saved.write()
         held = [self.iqn(uid) for uid in uids if self.holds(uid, initiator)]
         # All of them stop before any is waited for: one disk that hangs must not keep the others writable.
-        for iqn in held:
-            self.hands().unmap(iqn, initiator)
-        for iqn in held:
-            self.hands().shut_out(iqn, initiator)
+        failure = None
+        for cut in ('unmap', 'shut_out'):
+            for iqn in held:
+                try:
+                    getattr(self.hands(), cut)(iqn, initiator)
+                except Refused as refused:
+                    failure = failure or refused
+        if failure is not None:
+            raise failure
 
     def holds(self, uid, initiator):
         path = '%s/%s/tpgt_1' % (LIO_TARGETS, self.iqn(uid))

@@ -99,6 +99,8 @@ def op_blank(request):
 def op_clone(request):
     room = Room(request)
     source = checked_uid(request['from'])
+    if source == room.uid:
+        raise Refused('invalid', 'a disk is no copy of itself')
 
     def write():
         with one_maker(source):
@@ -144,6 +146,11 @@ def op_grow(request):
             with server_lock():
                 room.server.before_resize(room.uid)
             room.backing.resize(room.uid, request['size'])
+            with server_lock():
+                # Meanwhile somebody may have mended the target with the old size.
+                room.server.before_resize(room.uid)
+                room.server.serve(room.uid)
+            return
         with server_lock():
             room.server.serve(room.uid)
 
@@ -154,6 +161,8 @@ def op_delete(request):
         room.server.check()
         with server_lock():
             room.server.unserve(room.uid)
+            # Nobody mends the target of what is not finished.
+            room.backing.spoil(room.uid)
         room.backing.remove(room.uid)
 
 

@@ -111,10 +111,18 @@ class Files:
     def cause_of(self, error):
         return error
 
-    def start(self, uid, size):
-        self.check()
+    def mark_unfinished(self, uid):
         os.close(os.open(self.making(uid), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         sync_folder(self.folder)
+
+    def spoil(self, uid):
+        """A complete disk is no longer; what is absent stays so."""
+        if self.disk(uid) is not None:
+            self.mark_unfinished(uid)
+
+    def start(self, uid, size):
+        self.check()
+        self.mark_unfinished(uid)
         fd = os.open(self.path(uid), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(fd, size)

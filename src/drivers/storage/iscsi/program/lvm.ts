@@ -147,6 +147,12 @@ class Volumes:
     def finish(self, uid):
         self.change('lvchange', '--deltag', MAKING, '%s/%s' % (self.group, self.name(uid)))
 
+    def spoil(self, uid):
+        """A complete disk is no longer; what is absent stays so."""
+        seen = self.disk(uid)
+        if seen is not None and seen['complete']:
+            self.change('lvchange', '--addtag', MAKING, '%s/%s' % (self.group, self.name(uid)))
+
     def remove(self, uid):
         if self.disk(uid) is not None:
             self.change('lvremove', '--yes', '%s/%s' % (self.group, self.name(uid)))

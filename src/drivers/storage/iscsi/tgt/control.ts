@@ -16,16 +16,16 @@ TARGET_EXIST, LUN_EXIST, ACL_EXIST, ACL_NOEXIST, USER_EXIST, NO_USER = 9, 10, 12
 TARGET_ACTIVE, LUN_ACTIVE = 19, 20
 
 
-class Admin(Exception):
+class Admin(Refused):
     def __init__(self, code):
-        super().__init__('code %d' % code)
+        super().__init__('unreachable', 'tgtd refused with error %d' % code, 'RequestFailed')
         self.code = code
 
 
 def connected():
     try:
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        end.settimeout(30)
+        end.settimeout(15)
         end.connect(SOCKET)
         return end
     except OSError:

@@ -12,27 +12,50 @@ class Pool:
         if not re.search(r'^\s*include\s+%s/\*(\.conf)?\s*$' % re.escape(self.folder), main, re.M):
             seen['warnings'].append('%s does not include %s/*.conf, so a restart of tgtd forgets the disks' % (self.main, self.folder))
         files = self.files()
+        if self.chap is not None and self.secrets_of(files.values()) - self.secrets_of(self.of_pool()) - {self.chap['password']}:
+            seen['warnings'].append('another StoragePool has the same CHAP user with another secret: give it a user of its own')
+        self.sizes = {uid: each['size'] for uid, each in disks.items()}
         for uid, seen_disk in disks.items():
             record = self.parsed(files.get(uid, ''))
-            if not seen_disk['complete'] or record is not None and not self.is_ours(record):
-                continue
-            found = self.differences(uid, record or self.record(uid))
-            stuck = found == {'lun'} and connections(self.live()[PREFIX + uid]['tid'])
-            if stuck:
-                seen['stuck'] += 1
-            elif found or files.get(uid) != self.render(uid, record or self.record(uid)):
-                seen['drift'] += 1
+            if seen_disk['complete'] and (record is None or self.is_ours(record)):
+                state = self.state_of(uid)
+                if state is not None:
+                    seen[state] += 1
         return seen
 
+    def state_of(self, uid):
+        """'drift' for what can be mended now, 'stuck' for what cannot, None for what is as it should be."""
+        try:
+            record = self.record(uid)
+            found = self.differences(uid, record)
+        except Refused:
+            return 'stuck'
+        if found == {'lun'} and connections(self.live()[PREFIX + uid]['tid']):
+            return 'stuck'
+        return 'drift' if found or not self.is_written(uid, self.render(uid, record)) else None
+
     def mend(self):
-        self.turn_account()
+        """As much as can be; the first trouble is told at the end."""
+        troubles = []
+
+        def attempt(work, *what):
+            try:
+                work(*what)
+            except (Refused, OSError) as error:
+                troubles.append(error)
+
+        attempt(self.turn_account)
         before = {match.group(1) for text in self.of_pool() for match in USER.finditer(text)}
-        for uid, seen in self.backing.disks().items():
+        disks = self.backing.disks()
+        self.sizes = {uid: each['size'] for uid, each in disks.items()}
+        for uid, seen in disks.items():
             record = self.parsed(read_text(self.file(uid)) or '')
             if seen['complete'] and (record is None or self.is_ours(record)):
-                self.serve(uid)
+                attempt(self.serve, uid)
         for user in before - ({self.chap['user']} if self.chap is not None else set()):
-            self.drop_unused(user)
+            attempt(self.drop_unused, user)
+        if troubles:
+            raise troubles[0]
 
     def listens(self, portal):
         try:

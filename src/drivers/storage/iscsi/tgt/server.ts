@@ -12,9 +12,15 @@ class Tgt(Accounts, Pool):
         self.folder, self.main = request['settings']['configFolder'], request['settings']['mainConfig']
         self.chap, self.portals = request['chap'], request['portals']
         self.shown = None
+        # Sizes by uid, when all of them were looked at in one call.
+        self.sizes = {}
+
+    def size_of(self, uid):
+        return self.sizes[uid] if uid in self.sizes else self.backing.disk(uid)['size']
 
     def check(self):
-        connected().close()
+        # A daemon that hangs takes connections all the same.
+        target_ids()
 
     def live(self):
         if self.shown is None:
@@ -105,9 +111,15 @@ class Tgt(Accounts, Pool):
         ]
         return '\n'.join(lines)
 
+    def is_written(self, uid, text):
+        try:
+            return read_text(self.file(uid)) == text and os.stat(self.file(uid)).st_mode & 0o077 == 0
+        except FileNotFoundError:
+            return False
+
     def write(self, uid, record):
         text = self.render(uid, record)
-        if read_text(self.file(uid)) != text or os.stat(self.file(uid)).st_mode & 0o077:
+        if not self.is_written(uid, text):
             if not os.path.isdir(self.folder):
                 os.makedirs(self.folder, mode=0o755)
             write_whole(self.file(uid), text)
@@ -121,7 +133,7 @@ class Tgt(Accounts, Pool):
             return {'target'}
         found = set()
         serial, lun = uid.replace('-', ''), target['luns'].get(LUN, {})
-        size = self.backing.disk(uid)['size']
+        size = self.size_of(uid)
         wanted = {'SCSI ID': '6001405' + serial[:25], 'SCSI SN': serial, 'Online': 'Yes', 'Readonly': 'No',
                   'Backing store path': self.backing.device(uid)}
         shown = re.match(r'^(\d+) MB', lun.get('Size', ''))
@@ -271,8 +283,7 @@ class Tgt(Accounts, Pool):
         if tid is None:
             return
         # Whoever matches an address is let in as well, so no rule stays but the record's.
-        target = self.live().get(PREFIX + uid)
-        for rule in {name, *(target['rules'] if target is not None else [])}:
+        for rule in {name, *(self.rules_of(uid) or [])}:
             if rule != NOBODY and rule not in record['initiators']:
                 self.unbind(tid, rule)
         self.end_sessions(tid, record['initiators'])
@@ -280,13 +291,22 @@ class Tgt(Accounts, Pool):
         if not record['initiators']:
             # A login that was let in before the rule went could still come out as a session: it dies with the target.
             self.destroy(uid)
-            if self.backing.disk(uid) is not None:
-                self.settle(uid, record)
+            # It is proved by now. What keeps the target from being made again is no reason to say otherwise.
+            with contextlib.suppress(Refused, OSError):
+                if self.backing.disk(uid) is not None:
+                    self.settle(uid, record)
 
     def revoke_all(self, name):
         mine = {uid for uid in (*self.owned(), *self.of_backing()) if self.touches(uid, name)}
+        failed = None
         for uid in sorted(mine):
-            self.revoke(uid, name)
+            try:
+                self.revoke(uid, name)
+            except (Refused, OSError) as error:
+                # One disk that cannot be proved keeps no other from being taken away.
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def of_backing(self):
         try:
@@ -295,14 +315,20 @@ class Tgt(Accounts, Pool):
             # A missing folder keeps nobody from being cut off.
             return []
 
+    def rules_of(self, uid):
+        """None when they cannot be read: a host's words about itself must not keep it from being cut off."""
+        try:
+            target = self.live().get(PREFIX + uid)
+        except Refused:
+            return None
+        return [] if target is None else target['rules']
+
     def touches(self, uid, name):
-        target = self.live().get(PREFIX + uid)
-        if name in self.record(uid)['initiators']:
+        tid, rules = target_ids().get(PREFIX + uid), self.rules_of(uid)
+        if name in self.record(uid)['initiators'] or rules is None:
             return True
-        if target is None:
-            return False
-        others = any(rule != NOBODY and not rule.startswith('iqn.') for rule in target['rules'])
-        return others or name in target['rules'] or any(each[2] == name for each in connections(target['tid']))
+        others = any(rule != NOBODY and not rule.startswith('iqn.') for rule in rules)
+        return others or name in rules or tid is not None and any(each[2] == name for each in connections(tid))
 
 
 def server_of(request, backing):
