@@ -269,14 +269,17 @@ describe('LIO as a server', patient, () => {
       served.targetIqn,
       lab.guest.addresses[1],
     );
-    expect(await as(hostB).logsIn({ ...served, lun: 0 })).toBe(true);
+    // A demo mode disk can only be read, which is why QEMU does not ask here.
+    const intrude = async (): Promise<number> =>
+      (await run(['iscsi-inq', '-i', hostB, url(`${served.targetIqn}/0`)], { allowFailure: true })).code;
+    expect(await intrude()).toBe(0);
     const seen = await pool.server.see(never);
     expect(seen.components.filter(({ state }) => state === 'Down').map(({ name }) => name)).toEqual([
       `${lab.guest.addresses[1]}:3260`,
     ]);
     await settlePool(pool.server);
     expect(await granted()).toEqual({ [served.targetIqn]: closedTarget(hostA) });
-    expect(await as(hostB).logsIn(served)).toBe(false);
+    expect(await intrude()).not.toBe(0);
 
     await lab.text('rm', '/etc/rtslib-fb-target/saveconfig.json');
     await settlePool(pool.server);

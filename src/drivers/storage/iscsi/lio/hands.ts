@@ -1,17 +1,21 @@
 /** The changes: through rtslib, which knows the order that the kernel wants. */
 export const lioHandsProgram = String.raw`
+def load_rtslib():
+    rtslib_folder()
+    import rtslib_fb
+    return rtslib_fb
+
+
 class Hands:
     """rtslib, loaded when something has to be changed."""
 
     def __init__(self):
-        rtslib_folder()
-        import rtslib_fb
-        self.rts = rtslib_fb
+        self.rts = load_rtslib()
         try:
             self.rts.RTSRoot()
             self.fabric = self.rts.FabricModule('iscsi')
             self.fabric._check_self()
-        except (rtslib_fb.RTSLibError, OSError) as error:
+        except (self.rts.RTSLibError, OSError) as error:
             raise Refused('unsupported', 'the kernel of the server serves no iSCSI: %s' % error, 'StorageNotReady')
 
     @contextlib.contextmanager

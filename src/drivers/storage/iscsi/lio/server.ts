@@ -1,5 +1,8 @@
 /** LIO as the common program asks it (program/disks.ts). */
 export const lioServerProgram = String.raw`
+LOOKS = ('see', 'list', 'survey', 'read')
+
+
 class Lio:
     def __init__(self, request, backing):
         self.backing = backing
@@ -9,7 +12,7 @@ class Lio:
         self.plugin = 'fileio' if request['backing']['type'] == 'Files' else 'block'
         # The mark of the pool: LIO has no other word for it that it keeps.
         self.alias = 'ovcp.' + request['pool']['poolUid']
-        self.hands_ = None
+        self.looks, self.hands_ = request['op'] in LOOKS, None
 
     def name(self, uid):
         return 'ovcp-disk-' + checked_uid(uid)
@@ -36,6 +39,9 @@ class Lio:
             raise Refused('unsupported', trouble, 'StorageNotReady')
         if restoring():
             raise Refused('busy', 'the server still loads its saved targets')
+        if not self.looks:
+            # Before anybody waits for us: loading it takes longer than what is done with it.
+            load_rtslib()
 
     def uid_of(self, iqn):
         uid = iqn[len(self.prefix):] if iqn.startswith(self.prefix) else ''
