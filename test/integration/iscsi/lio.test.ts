@@ -22,6 +22,7 @@ import {
   type LioLab,
   startLioLab,
   stayLoggedIn,
+  targetsOf,
   wishOf,
 } from '../../contract/fixtures/lio-guest.ts';
 
@@ -80,21 +81,11 @@ const url = (path: string): string => `iscsi://${chap.user}%${chap.password}@${l
 const digestOf = (disk: DiskIdentity): Promise<string> =>
   lab.text('sh', '-c', `dd if=${deviceOf(lab, disk.diskUid)} bs=1M iflag=direct status=none | sha256sum`);
 
-/** Every target of ours in what runs and in what is saved, and whom it lets in to which LUN. */
-const granted = async (): Promise<Record<string, unknown>> => {
-  const lines = [
-    'saved = json.load(open("/etc/rtslib-fb-target/saveconfig.json"))',
-    'def said(config):',
-    '    return {t["wwn"]: {"luns": sorted(l["index"] for l in g["luns"]), "enabled": g["enable"],',
-    '        "portals": sorted((p["ip_address"], p["port"]) for p in g["portals"]),',
-    '        "acls": {a["node_wwn"]: sorted(m["index"] for m in a["mapped_luns"]) for a in g["node_acls"]},',
-    '        "closed": [int(g["attributes"][n]) for n in ("authentication", "generate_node_acls", "demo_mode_discovery", "demo_mode_write_protect")]}',
-    '        for t in config["targets"] if "dev.ovcp" in t["wwn"] for g in t["tpgs"]}',
-    'print(json.dumps([said(root.dump()), said(saved)]))',
-  ];
-  const [running, saved] = JSON.parse(await lab.rtslib(lines.join('\n'))) as Record<string, unknown>[];
+/** Every target of ours, which must be saved as it runs. */
+const granted = async (): Promise<unknown> => {
+  const { running, saved } = await targetsOf(lab);
   expect(saved).toEqual(running);
-  return running ?? {};
+  return running;
 };
 
 /** What one target of `granted` is. Its LUN is 1: a LUN 0 is nowhere. */
