@@ -1,7 +1,7 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LabNetwork } from './lab-network.ts';
+import { createLabNetwork, type LabNetwork } from './lab-network.ts';
 import {
   type Daemon,
   logTail,
@@ -16,13 +16,16 @@ import { ensureStorageGuestImage, type StorageGuestImage } from './storage-guest
 export type StorageGuestOptions = {
   /** Folder for its disks and keys; made when missing. Keep it short: a socket below it has 107 characters. */
   dir: string;
-  /** The lab it is plugged into: hosts of the lab and this machine reach it under its own addresses. */
-  network: LabNetwork;
+  /** A lab's network to join, where hosts and this machine reach it; without one it makes its own. */
+  network?: LabNetwork;
+  /** Its two places on that network. Default 6 and 7: KVM hosts count from 0, Gluster servers from 8. */
+  seats?: readonly [number, number];
   /** Leave it running when this process ends. */
   detached?: boolean;
 };
 
 export type StorageGuest = {
+  network: LabNetwork;
   /** Where SSH answers; the first of `addresses`. */
   address: string;
   /** Two addresses on one network card, so that an iSCSI target has two portals. */
@@ -57,20 +60,20 @@ const GIB = 1024 ** 3;
 const dataBytes = 10 * GIB;
 const volumeGroup = 'vg0';
 const thinPool = 'pool';
-/** The last two of the lab's twelve: hosts are counted from the first. */
-const seats = [10, 11] as const;
 /** An emulated boot takes 15 s on an idle machine and minutes on a busy one. */
 const bootLimitMs = 420_000;
 
 type Guest = {
   options: StorageGuestOptions;
+  network: LabNetwork;
   image: StorageGuestImage;
   addresses: readonly [string, string];
   tap: string;
 };
 
 const writeFiles = async (guest: Guest): Promise<void> => {
-  const { dir, network } = guest.options;
+  const { network } = guest;
+  const { dir } = guest.options;
   mkdirSync(dir, { recursive: true });
   for (const name of ['id_ed25519', 'host_key'])
     await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'ovcp-lab', '-f', join(dir, name)]);
@@ -115,13 +118,18 @@ const qemuOf = ({ options: { dir }, image, addresses, tap }: Guest): string[] =>
 
 /** The tap device is made by the emulator and goes with it; it is plugged into the bridge as soon as it is there. */
 const powerOn = async (guest: Guest): Promise<Daemon> => {
-  const { dir, network, detached = false } = guest.options;
+  const { dir, detached = false } = guest.options;
   const logPath = join(dir, 'qemu.log');
   const daemon = await startDaemon({ name: 'storage guest', argv: qemuOf(guest), logPath, detached });
-  const plug = ['ip', 'link', 'set', guest.tap, 'master', network.bridge, 'up'];
+  const plug = ['ip', 'link', 'set', guest.tap, 'master', guest.network.bridge, 'up'];
   const plugged = async (): Promise<boolean> => (await run(plug, { allowFailure: true })).code === 0;
-  await waitUntil('the tap device', plugged, { limitMs: 60_000, stepMs: 20, alive: [daemon] });
-  return daemon;
+  try {
+    await waitUntil('the tap device', plugged, { limitMs: 60_000, stepMs: 20, alive: [daemon] });
+    return daemon;
+  } catch (error) {
+    daemon.kill('SIGKILL');
+    throw error;
+  }
 };
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -215,7 +223,6 @@ const createControls = (guest: Guest, shell: Shell, first: { daemon: Daemon; boo
     resume: () => powered().daemon.kill('SIGCONT'),
     cut: () => link('down'),
     heal: () => link('up'),
-    stop: powerLoss,
   };
 };
 
@@ -225,17 +232,24 @@ const createControls = (guest: Guest, shell: Shell, first: { daemon: Daemon; boo
  * is too much for a small machine.
  */
 export const startStorageGuest = async (options: StorageGuestOptions): Promise<StorageGuest> => {
-  const { network, dir } = options;
+  const { dir, seats = [6, 7] } = options;
   const image = await ensureStorageGuestImage();
+  const network = options.network ?? (await createLabNetwork());
   const addresses = [network.addressOf(seats[0]), network.addressOf(seats[1])] as const;
-  const guest: Guest = { options, image, addresses, tap: network.portOf(seats[1]) };
-  await writeFiles(guest);
+  const guest: Guest = { options, network, image, addresses, tap: network.portOf(seats[0]) };
   const shell = createShell(guest);
-  const daemon = await powerOn(guest);
+  let daemon: Daemon | undefined;
+  const leave = async (): Promise<void> => {
+    if (options.network === undefined) await network.remove();
+  };
   try {
+    await writeFiles(guest);
+    daemon = await powerOn(guest);
     const boot = await bootId(guest, shell, daemon, '');
     await makeVolumes(shell);
+    const controls = createControls(guest, shell, { daemon, boot });
     return {
+      network,
       address: addresses[0],
       addresses,
       sshPrivateKey: await readFile(join(dir, 'id_ed25519'), 'utf8'),
@@ -244,12 +258,17 @@ export const startStorageGuest = async (options: StorageGuestOptions): Promise<S
       volumeGroup,
       thinPool,
       exportPath: '/srv/nfs',
-      ...createControls(guest, shell, { daemon, boot }),
+      ...controls,
+      stop: async () => {
+        await controls.powerLoss();
+        await leave();
+      },
     };
   } catch (error) {
-    daemon.kill('SIGKILL');
-    await daemon.exited;
+    daemon?.kill('SIGKILL');
+    await daemon?.exited;
     await shell.hangUp();
+    await leave();
     throw error;
   }
 };
