@@ -45,6 +45,19 @@ export const guestImagePackages: readonly string[] = [
   'zstd',
 ];
 
+/** Debian packages that make and start the storage guest, and the initiators that tests look with. */
+export const storageGuestPackages: readonly string[] = [
+  'debootstrap',
+  'e2fsprogs',
+  'iproute2',
+  'libiscsi-bin',
+  'openssh-client',
+  'qemu-block-extra',
+  'qemu-system-x86',
+  'qemu-utils',
+  'util-linux',
+];
+
 /** Debian packages of a Gluster server or client of the lab. */
 export const glusterPackages: readonly string[] = [
   'glusterfs-server',

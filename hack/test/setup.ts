@@ -1,4 +1,4 @@
-/** Brings what the suites on real servers need: Debian packages, the control plane's binaries, the guest image. */
+/** Brings what the suites on real servers need: Debian packages, the control plane's binaries, the guest images. */
 import { ensureControlPlaneBinaries } from '../lab/control-plane-binaries.ts';
 import { ensureGuestImage } from '../lab/guest-image.ts';
 import {
@@ -7,13 +7,17 @@ import {
   guestImagePackages,
   iscsiTargetPackages,
   kvmHostPackages,
+  storageGuestPackages,
 } from '../lab/packages.ts';
+import { ensureStorageGuestImage } from '../lab/storage-guest-image.ts';
 
 await ensureDebianPackages([
   ...kvmHostPackages,
   ...guestImagePackages,
   ...glusterPackages,
+  ...storageGuestPackages,
   ...iscsiTargetPackages,
 ]);
 await ensureControlPlaneBinaries();
 await ensureGuestImage();
+await ensureStorageGuestImage();

@@ -44,7 +44,8 @@ for (const driver of DISK_SERVERS) {
           test(name, ({ skip }) => skip(`not with ${driver.name}: ${reason}`));
           continue;
         }
-        test(name, async () => {
+        const limit = driver.timeoutMs === undefined ? {} : { timeout: driver.timeoutMs };
+        test(name, limit, async () => {
           const server = await ready().open();
           try {
             const { disks } = server;

@@ -55,6 +55,8 @@ export interface DiskServerDriver {
   readonly notSupported: Readonly<Record<string, string>>;
   /** Why it cannot run on this machine; undefined when it can. Under CI it has to run all the same. */
   readonly missing?: () => string | undefined;
+  /** How long one law may take, where it is not the suite's own limit. */
+  readonly timeoutMs?: number;
   start(): Promise<DiskServerFixture>;
 }
 

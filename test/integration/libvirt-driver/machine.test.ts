@@ -89,9 +89,7 @@ describe('a machine with a real guest', () => {
       const grown = (await look(world, vm))?.running?.disks.find(({ serial }) => serial === disk.serial);
       expect(grown?.sizeBytes).toBe(768 * mib);
       await take(world, vm, { kind: 'detachDisk', host, serial: disk.serial });
-      await expect
-        .poll(() => virsh('domblklist', vm.uuid), { interval: 300 })
-        .not.toContain(path);
+      await expect.poll(() => virsh('domblklist', vm.uuid), { interval: 300 }).not.toContain(path);
       expect(await virsh('domblklist', vm.uuid, '--inactive')).not.toContain(path);
       const seen = await look(world, vm);
       expect(seen?.running?.disks).toHaveLength(1);

@@ -158,7 +158,7 @@ export const createDiskServer = (pool: IscsiPool): DiskServer => {
     checkUid(disk);
   };
   return {
-    growsOnline: pool.software.growsOnline,
+    growsOnline: pool.software.growsOnline(pool.wish.backing),
     see: async (disk, signal) => {
       checked(disk);
       return seeDisk(pool, disk, signal);

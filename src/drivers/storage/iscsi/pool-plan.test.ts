@@ -65,7 +65,7 @@ describe('the plan of an iSCSI pool', () => {
       state: 'Degraded',
       message: 'On server target: it forgets.',
     });
-    const thinPool = { dataPercent: 20, metadataPercent: 97 };
+    const thinPool = { dataPercent: 20, metadataPercent: 97, zeroes: true };
     const full = survey({ backing: { state: 'ready', capacity: 10, available: 5, thinPool } });
     expect(planOf(full, lvm).health).toMatchObject({ state: 'Degraded', reason: 'StoragePoolFull' });
     expect(componentsOf(full, lvm)).toContainEqual({
@@ -74,6 +74,20 @@ describe('the plan of an iSCSI pool', () => {
       state: 'Up',
       message: 'The thin pool has used 20 % of its data and 97 % of its metadata.',
     });
+  });
+
+  it('says early that a thin pool fills up, and refuses one that shows what others wrote', () => {
+    const poolOf = (dataPercent: number, zeroes = true): Survey => {
+      const thinPool = { dataPercent, metadataPercent: 5, zeroes };
+      return survey({ backing: { state: 'ready', capacity: 10, available: 5, thinPool } });
+    };
+    expect(planOf(poolOf(79), lvm).health.state).toBe('Healthy');
+    expect(planOf(poolOf(80), lvm).health).toMatchObject({
+      state: 'Degraded',
+      reason: 'StoragePoolNearlyFull',
+    });
+    expect(componentsOf(poolOf(100), lvm)).toContainEqual(expect.objectContaining({ state: 'Down' }));
+    expect(planOf(poolOf(1, false), lvm)).toMatchObject({ kind: 'wait', health: { state: 'Unusable' } });
   });
 
   it('waits with the words of the fault when the server cannot be asked', () => {

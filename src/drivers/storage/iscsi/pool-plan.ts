@@ -16,7 +16,9 @@ export const surveySchema = z.object({
       ...space,
       /** A mark of ours is in the folder. */
       marked: z.boolean().optional(),
-      thinPool: z.object({ dataPercent: z.number(), metadataPercent: z.number() }).optional(),
+      thinPool: z
+        .object({ dataPercent: z.number(), metadataPercent: z.number(), zeroes: z.boolean() })
+        .optional(),
     }),
   ]),
   /** Disks of ours, whether their data or only their record is there. */
@@ -42,7 +44,9 @@ export type SurveyDetail =
   | { readonly kind: 'seen'; readonly survey: Survey }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
-/** A thin pool that is fuller than this is to be looked at: writes fail when data or metadata are full. */
+/** Writes fail when data or metadata of a thin pool are full: somebody should know well before. */
+const NEARLY_FULL_PERCENT = 80;
+/** From here on nothing new is made there (program/lvm.ts). */
 const FULL_PERCENT = 95;
 const POLL_MS = 15_000;
 
@@ -54,19 +58,29 @@ export interface PlanInput {
 
 const nameOf = ({ address, port }: IscsiWish['portals'][number]): string => `${address}:${port}`;
 
-const thinPoolOf = ({ backing }: Survey): { readonly component: Component; readonly full: boolean }[] => {
+const unusable = (reason: string, message: string): ServerHealth => ({ state: 'Unusable', reason, message });
+const degraded = (reason: string, message: string): ServerHealth => ({ state: 'Degraded', reason, message });
+
+interface ThinPool {
+  readonly component: Component;
+  readonly worry: ServerHealth | undefined;
+}
+
+const thinPoolOf = ({ backing }: Survey): ThinPool[] => {
   if (backing.state !== 'ready' || backing.thinPool === undefined) return [];
   const { dataPercent, metadataPercent } = backing.thinPool;
   const fullest = Math.max(dataPercent, metadataPercent);
   const fills = `${Math.round(dataPercent)} % of its data and ${Math.round(metadataPercent)} % of its metadata`;
-  const full = fullest >= FULL_PERCENT;
+  const message = `The thin pool has used ${fills}.`;
+  const reason = fullest >= FULL_PERCENT ? 'StoragePoolFull' : 'StoragePoolNearlyFull';
+  const worrying = fullest >= NEARLY_FULL_PERCENT;
   const component: Component = {
     kind: 'thinPool',
     name: 'thinPool',
     state: fullest >= 100 ? 'Down' : 'Up',
-    ...(full ? { message: `The thin pool has used ${fills}.` } : {}),
+    ...(worrying ? { message } : {}),
   };
-  return [{ component, full }];
+  return [{ component, worry: worrying ? degraded(reason, message) : undefined }];
 };
 
 export const componentsOf = (survey: Survey, { server, wish }: PlanInput): readonly Component[] => {
@@ -89,9 +103,6 @@ export const componentsOf = (survey: Survey, { server, wish }: PlanInput): reado
   ];
 };
 
-const unusable = (reason: string, message: string): ServerHealth => ({ state: 'Unusable', reason, message });
-const degraded = (reason: string, message: string): ServerHealth => ({ state: 'Degraded', reason, message });
-
 /** What keeps the pool from being used at all. */
 const obstacleOf = (survey: Survey, { server, wish, howToStart }: PlanInput): ServerHealth | undefined => {
   const { backing, disks } = survey;
@@ -110,6 +121,10 @@ const obstacleOf = (survey: Survey, { server, wish, howToStart }: PlanInput): Se
     const text = `The ${where} on server ${server} lacks its marker: mount the file system that holds the disks.`;
     return unusable('MarkerMissing', text);
   }
+  if (backing.state === 'ready' && backing.thinPool?.zeroes === false) {
+    const text = `The thin pool on server ${server} does not zero new blocks, so a disk could show what another one held: lvchange --zero y.`;
+    return unusable('StorageNotReady', text);
+  }
   if (survey.server.trouble === null) return undefined;
   return unusable('StorageNotReady', `On server ${server}: ${survey.server.trouble}. ${howToStart}`);
 };
@@ -124,7 +139,7 @@ const worryOf = (survey: Survey, { server, wish }: PlanInput): ServerHealth | un
       : degraded('StorageNotReady', text);
   }
   const [thin] = thinPoolOf(survey);
-  if (thin?.full === true) return degraded('StoragePoolFull', thin.component.message ?? '');
+  if (thin?.worry !== undefined) return thin.worry;
   const [warning] = survey.server.warnings;
   if (warning !== undefined) return degraded('StorageNotReady', `On server ${server}: ${warning}.`);
   if (survey.server.stuck === 0) return undefined;

@@ -7,7 +7,8 @@ export interface TargetSoftware {
   readonly program: string;
   /** Further settings for that part, as plain data. */
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly growsOnline: boolean;
+  /** Whether a disk of this backing grows while a host has it. */
+  growsOnline(backing: IscsiWish['backing']): boolean;
   /** The target that serves a disk of a pool. */
   targetOf(diskUid: string, poolUid: string): string;
   /** What to do on the server when the program does not answer: one sentence. */

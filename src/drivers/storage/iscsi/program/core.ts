@@ -4,7 +4,7 @@
  * installed there, and it gets all that varies as JSON on standard input: no word of it ever meets a shell.
  */
 export const coreProgram = String.raw`
-import contextlib, errno, fcntl, hashlib, json, os, re, struct, subprocess, sys, time
+import contextlib, errno, fcntl, hashlib, json, os, re, stat, struct, subprocess, sys, time
 
 UID = re.compile(r'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z')
 LOCKS = '/run/ovcp'

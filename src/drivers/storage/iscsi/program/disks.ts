@@ -57,11 +57,12 @@ class Room:
                 try:
                     write()
                     self.backing.finish(self.uid)
-                except BaseException:
+                except BaseException as error:
+                    cause = self.backing.cause_of(error)
                     # What cannot be removed stays unfinished, and is made anew.
                     with contextlib.suppress(Exception):
                         self.backing.remove(self.uid)
-                    raise
+                    raise cause
             with server_lock():
                 self.server.serve(self.uid)
 
@@ -192,7 +193,7 @@ def op_read(request):
         room.server.check()
         size = room.complete(room.uid)['size']
         room.unused(room.uid)
-        fd = os.open(room.backing.device(room.uid), os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_fresh(room.backing.device(room.uid))
         try:
             frames_out(pieces_of(fd, size))
         finally:

@@ -3,6 +3,8 @@ export const lvmProgram = String.raw`
 VOLUME = re.compile(r'^ovcp-disk-([0-9a-f-]{36})$')
 MAKING = 'ovcp.making'
 BLKZEROOUT = 0x127f
+BLKFLSBUF = 0x1261
+FULL_PERCENT = 95
 
 
 def zero_out(fd, offset, length):
@@ -13,10 +15,21 @@ def zero_out(fd, offset, length):
         offset, length = offset + step, length - step
 
 
+def open_fresh(path):
+    """
+    For reading. Target software in the kernel writes past the cache through which we read, and keeps the device open,
+    so that what was read before stays there.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    if stat.S_ISBLK(os.fstat(fd).st_mode):
+        fcntl.ioctl(fd, BLKFLSBUF)
+    return fd
+
+
 class Volumes:
     def __init__(self, spec, pool):
         self.group, self.thin = spec['volumeGroup'], spec.get('thinPool')
-        self.pool = pool
+        self.pool, self.asked = pool, None
         self.tag = 'ovcp.pool.' + pool['poolUid']
 
     def name(self, uid):
@@ -32,31 +45,63 @@ class Volumes:
         (rows,) = json.loads(text)['report'][0].values()
         return rows
 
+    def rows(self):
+        """The volumes as LVM has them, asked once until we change one; None without the volume group."""
+        if self.asked is None:
+            fields = 'lv_name,lv_size,lv_tags,data_percent,metadata_percent,lv_attr'
+            rows = self.report('lvs', fields, self.group)
+            self.asked = (None if rows is None else {row['lv_name']: row for row in rows},)
+        return self.asked[0]
+
     def volumes(self):
-        rows = self.report('lvs', 'lv_name,lv_size,lv_tags,data_percent,metadata_percent,lv_attr', self.group)
+        rows = self.rows()
         if rows is None:
             raise Refused('invalid', 'the volume group %s does not exist on the server' % self.group, 'PathNotFound')
-        return {row['lv_name']: row for row in rows}
+        return rows
+
+    def change(self, *argv):
+        self.asked = None
+        tool(*argv)
 
     def look(self):
-        groups = self.report('vgs', 'vg_size,vg_free', self.group)
-        if not groups:
-            return {'state': 'absent'}
-        size, free = int(groups[0]['vg_size']), int(groups[0]['vg_free'])
         if self.thin is None:
-            return {'state': 'ready', 'capacity': size, 'available': free}
-        row = self.volumes().get(self.thin)
+            groups = self.report('vgs', 'vg_size,vg_free', self.group)
+            if not groups:
+                return {'state': 'absent'}
+            return {'state': 'ready', 'capacity': int(groups[0]['vg_size']), 'available': int(groups[0]['vg_free'])}
+        row = (self.rows() or {}).get(self.thin)
         if row is None or not row['lv_attr'].startswith('t'):
             return {'state': 'absent'}
         data, meta = float(row['data_percent'] or 0), float(row['metadata_percent'] or 0)
         size = int(row['lv_size'])
         return {'state': 'ready', 'capacity': size, 'available': int(size * (100 - data) / 100),
-                'thinPool': {'dataPercent': data, 'metadataPercent': meta}}
+                'thinPool': {'dataPercent': data, 'metadataPercent': meta, 'zeroes': row['lv_attr'][7:8] == 'z'}}
 
     def check(self):
-        if self.look()['state'] == 'absent':
+        seen = self.look()
+        if seen['state'] == 'absent':
             what = self.group if self.thin is None else self.group + '/' + self.thin
             raise Refused('invalid', 'the volume group or thin pool %s does not exist on the server' % what, 'PathNotFound')
+        return seen
+
+    def check_room(self):
+        """A thin pool that is full stops every disk on it, so nothing new is put where little is left."""
+        if self.thin is None:
+            return
+        pool = self.check()['thinPool']
+        if not pool['zeroes']:
+            raise Refused('invalid', 'the thin pool does not zero new blocks: lvchange --zero y', 'StorageNotReady')
+        if max(pool['dataPercent'], pool['metadataPercent']) >= FULL_PERCENT:
+            raise Refused('unreachable', 'the thin pool is nearly full', 'StoragePoolFull')
+
+    def cause_of(self, error):
+        """A full thin pool is an input/output error to whoever writes."""
+        if self.thin is None or not isinstance(error, OSError) or error.errno != errno.EIO:
+            return error
+        self.asked = None
+        if self.look().get('available', 1) > 0:
+            return error
+        return Refused('unreachable', 'no space is left in the thin pool', 'StoragePoolFull')
 
     def prepare(self):
         self.check()
@@ -88,34 +133,35 @@ class Volumes:
     def start(self, uid, size):
         if self.disk(uid) is not None:
             self.remove(uid)
+        self.check_room()
         tags = ['--addtag', self.tag, '--addtag', MAKING]
         if self.thin is None:
-            tool('lvcreate', '--yes', '--wipesignatures', 'n', '-n', self.name(uid), '-L', '%db' % size, *tags, self.group)
+            self.change('lvcreate', '--yes', '--wipesignatures', 'n', '-n', self.name(uid), '-L', '%db' % size, *tags, self.group)
         else:
-            tool('lvcreate', '--yes', '-n', self.name(uid), '-V', '%db' % size, '--thinpool', self.thin, *tags, self.group)
+            self.change('lvcreate', '--yes', '-n', self.name(uid), '-V', '%db' % size, '--thinpool', self.thin, *tags, self.group)
 
     def zero(self, fd, offset, length):
         if self.thin is None:
             zero_out(fd, offset, length)
 
     def finish(self, uid):
-        tool('lvchange', '--deltag', MAKING, '%s/%s' % (self.group, self.name(uid)))
+        self.change('lvchange', '--deltag', MAKING, '%s/%s' % (self.group, self.name(uid)))
 
     def spoil(self, uid):
         """A complete disk is no longer; what is absent stays so."""
         seen = self.disk(uid)
         if seen is not None and seen['complete']:
-            tool('lvchange', '--addtag', MAKING, '%s/%s' % (self.group, self.name(uid)))
+            self.change('lvchange', '--addtag', MAKING, '%s/%s' % (self.group, self.name(uid)))
 
     def remove(self, uid):
         if self.disk(uid) is not None:
-            tool('lvremove', '--yes', '%s/%s' % (self.group, self.name(uid)))
+            self.change('lvremove', '--yes', '%s/%s' % (self.group, self.name(uid)))
 
     def resize(self, uid, size):
         before = self.disk(uid)['size']
         if before >= size:
             return
-        tool('lvextend', '--yes', '-L', '%db' % size, '%s/%s' % (self.group, self.name(uid)))
+        self.change('lvextend', '--yes', '-L', '%db' % size, '%s/%s' % (self.group, self.name(uid)))
         if self.thin is None:
             fd = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
             try:
@@ -131,12 +177,13 @@ class Volumes:
             return
         if self.disk(uid) is not None:
             self.remove(uid)
-        tool('lvcreate', '--yes', '-s', '-kn', '-n', self.name(uid), '--addtag', self.tag, '--addtag', MAKING,
+        self.check_room()
+        self.change('lvcreate', '--yes', '-s', '-kn', '-n', self.name(uid), '--addtag', self.tag, '--addtag', MAKING,
              '%s/%s' % (self.group, self.name(source)))
         self.resize(uid, size)
 
     def copy(self, uid, source):
-        origin = os.open(self.device(source), os.O_RDONLY | os.O_CLOEXEC)
+        origin = open_fresh(self.device(source))
         copy = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
         try:
             at, length = 0, os.lseek(origin, 0, os.SEEK_END)

@@ -12,7 +12,7 @@ export const tgt: TargetSoftware = {
   program: [controlProgram, recordsProgram, accountsProgram, poolProgram, serverProgram].join('\n'),
   settings: { configFolder: '/etc/tgt/conf.d', mainConfig: '/etc/tgt/targets.conf' },
   // It reads the size of a backing once, when a LUN is made.
-  growsOnline: false,
+  growsOnline: () => false,
   targetOf: diskTargetIqn,
   howToStart: 'Install the package tgt and start its service there (systemctl enable --now tgt).',
 };

@@ -1,0 +1,20 @@
+import { diskTargetIqn } from '../names.ts';
+import type { TargetSoftware } from '../software.ts';
+import { lioHandsProgram } from './hands.ts';
+import { lioLiveProgram } from './live.ts';
+import { lioRecordProgram } from './record.ts';
+import { lioServerProgram } from './server.ts';
+import { lioWishProgram } from './wish.ts';
+
+/** LIO (Linux's own target): a target for each disk, so that access to one says nothing of another. */
+export const lio: TargetSoftware = {
+  name: 'LIO',
+  program: [lioRecordProgram, lioLiveProgram, lioWishProgram, lioHandsProgram, lioServerProgram].join('\n'),
+  settings: { targetPrefix: diskTargetIqn('') },
+  // It reads the size of a device when it is asked, and that of a file once.
+  growsOnline: ({ type }) => type !== 'Files',
+  targetOf: diskTargetIqn,
+  howToStart:
+    'Install the package targetcli-fb there, and have the saved targets loaded when it starts ' +
+    '(systemctl enable --now rtslib-fb-targetctl on Debian, target elsewhere).',
+};
