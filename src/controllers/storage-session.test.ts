@@ -16,6 +16,7 @@ const missing: ServerSecretSight = {
 const found = (sshPrivateKey: string): ServerSecretSight => ({
   kind: 'found',
   credentials: { sshPrivateKey },
+  version: sshPrivateKey,
 });
 const server = { name: 'g1', address: '192.0.2.21', port: 22, user: 'root', secret: 'ssh' };
 const wish = (latencyMs = 0): ServerSetup => ({
