@@ -82,7 +82,9 @@ export const writeGlusterFiles = (files: GlusterFiles): void => {
   }
   // '*' is no valid hash: only its key opens the account.
   const account = `${sudoUser}:*:${sudoUserId}:${sudoUserId}::/tmp:/bin/sh\n`;
-  write(at('etc/passwd'), readFileSync('/etc/passwd', 'utf8') + account);
+  // sshd runs commands by the account's shell, and bash would first run whatever the machine's root has in ~/.bashrc.
+  const machine = readFileSync('/etc/passwd', 'utf8').replace(/^(root:.*:)[^:]*$/m, '$1/bin/sh');
+  write(at('etc/passwd'), machine + account);
   write(at('etc/group'), `${readFileSync('/etc/group', 'utf8')}${sudoUser}:x:${sudoUserId}:\n`);
   write(at('etc/hosts'), ['127.0.0.1 localhost', ...files.hosts, ''].join('\n'));
   // glusterd looks up every address backwards, and would wait for name servers that the lab's network does not reach.
