@@ -93,6 +93,16 @@ const nextPauseMs = ({ seen, cards }: GuestAnswer, tries: number): number | unde
     ? undefined
     : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * PAUSE_GROWTH ** tries);
 
+const unheard = (): Watched => ({
+  seen: undefined,
+  told: undefined,
+  asking: undefined,
+  again: false,
+  cancelTelling: undefined,
+  tries: 0,
+  dueMs: undefined,
+});
+
 /** A guest that comes up says one thing after the other: how long the rest is waited for, so that it is told once. */
 const waitMs = (told: GuestSeen, { seen, cards }: GuestAnswer): number => {
   const complete = seen.agent === 'Connected' && seen.addresses.length >= cards;
@@ -109,15 +119,7 @@ export const createGuestWatch = ({ clock, ask, onChange }: GuestWatchOptions): G
   const entry = (uuid: string): Watched => {
     const known = guests.get(uuid);
     if (known !== undefined) return known;
-    const made: Watched = {
-      seen: undefined,
-      told: undefined,
-      asking: undefined,
-      again: false,
-      cancelTelling: undefined,
-      tries: 0,
-      dueMs: undefined,
-    };
+    const made = unheard();
     guests.set(uuid, made);
     return made;
   };
