@@ -91,7 +91,12 @@ describe('a StoragePool on Gluster', () => {
   const deviceOf = async (box: Placed, name: string): Promise<string> => {
     const serial = uidOf(name).replaceAll('-', '').slice(0, 20);
     const look = `for it in /sys/block/vd?; do [ "$(cat $it/serial)" = ${serial} ] && basename $it; done`;
-    return lab.pulse.until(`${name} in the guest`, async () => (await box.ask(look)).trim() || undefined);
+    // A guest that has just booted says so in between: only an answer that is a name and nothing else counts.
+    return lab.pulse.until(
+      `${name} in the guest`,
+      async () => /^vd[a-z]$/.exec((await box.ask(look)).trim())?.[0],
+      { limitMs: 120_000 },
+    );
   };
   const carrying = (name: string) =>
     machine(name, {
