@@ -142,8 +142,12 @@ describe('a StoragePool on an iSCSI target', () => {
       storagePool('local', 'kvm', lab.node1.diskDir),
       san(target),
     );
-    const pool = await lab.until('storage', 'san', (it) => is(it, 'Ready', 'True'));
-    expect(pool.status).toMatchObject({ hostsReady: 2, health: { state: 'Healthy' } });
+    const pool = await lab.until(
+      'storage',
+      'san',
+      (it) => is(it, 'Ready', 'True') && it?.status?.hostsReady === 2,
+    );
+    expect(pool.status.health).toMatchObject({ state: 'Healthy' });
     const host = await lab.until('host', 'kvm.node1', (it) => it?.status?.attachmentKinds !== undefined);
     expect(host.status.attachmentKinds).toEqual(['file', 'network']);
     await lab.apply(image('tiny', `${lab.files.url}/guest.qcow2`, `sha256:${lab.image.sha256.qcow2}`));
