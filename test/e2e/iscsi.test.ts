@@ -23,6 +23,9 @@ import {
 
 const onSan = { storagePoolRef: { name: 'san' } };
 const login = { user: 'ovcp-san', password: 'a-secret-for-chap' };
+/** Guests are emulated: a power cycle takes a minute on a busy machine. */
+const slow = { timeout: 400_000 };
+const hard = { shutdown: { mode: 'Hard', timeoutSeconds: 1 } };
 const nextPassword = 'another-secret-for-chap';
 
 const san = (target: IscsiTarget) => ({
@@ -142,18 +145,23 @@ describe('a StoragePool on an iSCSI target', () => {
       storagePool('local', 'kvm', lab.node1.diskDir),
       san(target),
     );
-    const pool = await lab.until('storage', 'san', (it) => is(it, 'Ready', 'True'));
-    expect(pool.status).toMatchObject({ hostsReady: 2, health: { state: 'Healthy' } });
+    const pool = await lab.until(
+      'storage',
+      'san',
+      (it) => is(it, 'Ready', 'True') && it?.status?.hostsReady === 2,
+    );
+    expect(pool.status.health).toMatchObject({ state: 'Healthy' });
     const host = await lab.until('host', 'kvm.node1', (it) => it?.status?.attachmentKinds !== undefined);
     expect(host.status.attachmentKinds).toEqual(['file', 'network']);
     await lab.apply(image('tiny', `${lab.files.url}/guest.qcow2`, `sha256:${lab.image.sha256.qcow2}`));
     await lab.until('image', 'tiny', (it) => is(it, 'Ready', 'True'));
   });
 
-  it('boots a machine from a LUN that was filled from an image, with CHAP', async () => {
+  it('boots a machine from a LUN that was filled from an image, with CHAP', slow, async () => {
     await lab.apply(
       disk('carried', '32Mi', onSan),
       machine('box', {
+        ...hard,
         disks: [bootDisk(onSan), { name: 'carried', diskRef: { name: 'carried' } }],
       }),
     );
@@ -208,9 +216,12 @@ describe('a StoragePool on an iSCSI target', () => {
     await lab.untilGone('disk', 'extra');
   });
 
-  it('says that a new secret waits for the power cycle, and uses it then', async () => {
+  it('says that a new secret waits for the power cycle, and uses it then', slow, async () => {
     const pid = await lab.placed('box').pid();
     await lab.applyAsAdmin(secret('san-chap', 'ovcp-system', { 'chap-password': nextPassword }));
+    // A change of the pool has its Secrets read at once; else it takes up to a minute.
+    const touched = JSON.stringify({ spec: { maxImageSize: '101Gi' } });
+    await lab.plane.mustKubectl(['patch', 'storagepool', 'san', '--type=merge', '-p', touched]);
     const told = await lab.until(
       'machine',
       'box',
@@ -233,12 +244,13 @@ describe('a StoragePool on an iSCSI target', () => {
     expect((await lab.placed('box').facts()).boots).toBeGreaterThan(0);
   });
 
-  it('goes with its data to a machine on the other host, and is open to one at a time', async () => {
+  it('goes with its data to a machine on the other host, and is open to one at a time', slow, async () => {
     await lab.patch('machine', 'box', { powerState: 'PoweredOff' });
     await lab.until('machine', 'box', (it) => is(it, 'Ready', 'True', 'PoweredOff'));
     await lab.patch('host', `kvm.${first.name}`, { unschedulable: true });
     await lab.apply(
       machine('mover', {
+        ...hard,
         disks: [bootDisk(onSan), { name: 'carried', diskRef: { name: 'carried' } }],
       }),
     );
@@ -256,7 +268,7 @@ describe('a StoragePool on an iSCSI target', () => {
     await lab.patch('host', `kvm.${first.name}`, { unschedulable: false });
   });
 
-  it('is started again after the daemon of its host forgot the secret', async () => {
+  it('is started again after the daemon of its host forgot the secret', slow, async () => {
     const mover = lab.placed('mover');
     await other.restartLibvirtd();
     expect(await secretsOn(other)).not.toContain('ovcp/');
@@ -271,7 +283,7 @@ describe('a StoragePool on an iSCSI target', () => {
     expect((await mover.facts()).boots).toBeGreaterThan(0);
   });
 
-  it('grows where its machine is stopped, since tgtd cannot show a new size', async () => {
+  it('grows where its machine is stopped, since tgtd cannot show a new size', slow, async () => {
     await lab.patch('disk', 'carried', { size: '64Mi' });
     const told = await lab.until('disk', 'carried', (it) => is(it, 'Ready', 'True', 'GrowsAtPowerCycle'));
     expect(conditionOf(told, 'Ready')?.message).toContain('mover');
