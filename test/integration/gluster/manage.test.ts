@@ -20,7 +20,7 @@ import {
   wishOf,
 } from './world.ts';
 
-describe('a Gluster pool on three servers', () => {
+describe('a Gluster pool on three servers', { timeout: 400_000 }, () => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld();

@@ -17,7 +17,7 @@ import {
   wishOf,
 } from './world.ts';
 
-describe('Gluster volumes that are not ours, or not yet', () => {
+describe('Gluster volumes that are not ours, or not yet', { timeout: 400_000 }, () => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld();

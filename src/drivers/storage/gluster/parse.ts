@@ -106,6 +106,8 @@ const STATES: Readonly<Record<string, TaskSeen['state']>> = {
   '6': 'stopped',
   '7': 'completed',
   '8': 'failed',
+  // "reset due to replace-brick"
+  '9': 'notStarted',
 };
 
 /** Tasks of `volume status V`, without progress. */

@@ -211,7 +211,7 @@ export const planLayout = (
   const [set] = added;
   const [unwanted] = removed;
   const due = rebalanceOf(volume);
-  const spread = volume.tasks.find(({ id }) => id === due);
+  const spread = volume.tasks.find(({ id, state }) => id === due && state !== 'notStarted');
   if (spread !== undefined && (spread.state !== 'completed' || (spread.progress?.failures ?? 0) > 0)) {
     return waitFor(
       base,

@@ -262,6 +262,9 @@ describe('the plan of a Gluster pool', () => {
     expect(stepIn(await planFor(over, { replicaSets }))).toEqual({ kind: 'rebalanced', server: 'g1' });
     const failed = { ...done, 'volume rebalance gv0 status': progress.replace('<failures>0', '<failures>2') };
     expect((await planFor(failed, { replicaSets })).health).toMatchObject({ reason: 'RebalanceFailed' });
+    const reset = (name: string): string => fixture(name).replaceAll(/<status>[13]</g, '<status>9<');
+    const replaced = { ...done, 'volume rebalance gv0 status': reset('rebalance-status') };
+    expect(stepIn(await planFor(replaced, { replicaSets }))).toEqual({ kind: 'rebalance', server: 'g1' });
   });
 
   const bricksOfB = ['192.0.2.21:/bricks/b', '192.0.2.22:/bricks/b', '192.0.2.23:/bricks/b'];

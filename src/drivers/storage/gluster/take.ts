@@ -4,6 +4,7 @@ import { Fault } from '../../../runtime/fault.ts';
 import { textAt } from '../../hypervisor/libvirt/xml.ts';
 import type { Brick, GlusterWish, PoolIdentity, ServerEndpoint } from '../contract.ts';
 import type { Gluster } from './command.ts';
+import { refusal } from './errors.ts';
 import { plural } from './health.ts';
 import { brickId, wishedSets } from './layout.ts';
 import { markOf, markOptions, rebalanceOptions, unmarkOptions } from './options.ts';
@@ -57,6 +58,27 @@ const requireOwnFileSystem = async (
   throw new Fault('invalid', message, { reason: 'BrickUnsuitable', where: server });
 };
 
+/**
+ * A creation that a server did not survive leaves folders that Gluster takes for bricks. One that was never started has
+ * no more in it than this, and cannot hold data.
+ */
+const isBlank = async (gluster: Gluster, path: string, signal: AbortSignal): Promise<boolean> => {
+  const content = await gluster.list(path, signal);
+  if (content === '') return true;
+  if (content !== '.glusterfs') return false;
+  const inner = await gluster.list(posix.join(path, '.glusterfs'), signal);
+  return inner === '' || inner === 'indices';
+};
+
+const areBlank = async (
+  { on }: TakeContext,
+  bricks: readonly Brick[],
+  signal: AbortSignal,
+): Promise<boolean> => {
+  for (const { server, path } of bricks) if (!(await isBlank(on(server), path, signal))) return false;
+  return true;
+};
+
 const copies = ({ layout }: GlusterWish): readonly string[] => {
   if (layout.type === 'Distribute') return [];
   return layout.arbiter ? ['replica', '3', 'arbiter', '1'] : ['replica', `${layout.replica}`];
@@ -67,8 +89,14 @@ const create = async (context: TakeContext, gluster: Gluster, signal: AbortSigna
   const bricks = wish.replicaSets.flatMap((set) => set.bricks);
   if (wish.force) await requireEmpty(context, bricks, signal);
   const ids = bricks.map((brick) => brickId(endpoints, brick));
-  const force = wish.force ? ['force'] : [];
-  await gluster.tell(['volume', 'create', wish.volume, ...copies(wish), ...ids, ...force], signal);
+  const words = ['volume', 'create', wish.volume, ...copies(wish), ...ids];
+  const answer = await gluster.ask(wish.force ? [...words, 'force'] : words, signal);
+  if (answer.ok) return;
+  const refused = refusal(gluster.server, answer.error);
+  const leftOver = /is already part of a volume/.test(answer.error) && !wish.force;
+  if (!leftOver || !(await areBlank(context, bricks, signal))) throw refused;
+  for (const brick of bricks) await requireOwnFileSystem(context, brick, signal);
+  await gluster.tell([...words, 'force'], signal);
 };
 
 const addSet = async (
