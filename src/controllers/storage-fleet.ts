@@ -86,7 +86,7 @@ const createSecretReader =
 
 const openServer = async (
   drivers: StorageDrivers,
-  { wish, ...settings }: ServerSettings,
+  { wish, ...settings }: ServerSettings & { readonly existed: () => boolean },
 ): Promise<StorageServer> => {
   const lacking = new Fault('unsupported', `This operator has no driver for ${wish.kind} storage servers.`);
   switch (wish.kind) {
@@ -128,6 +128,9 @@ const createResolver = ({ lookUp, log }: StorageFleetOptions) => {
   };
 };
 
+/** What is on the servers was ours once; a lost status only makes it be looked for. */
+const wasThere = (pool: StoragePool | undefined): boolean => pool?.status?.origin !== undefined;
+
 const defaultAuditMs = 120_000;
 
 export const createStorageFleet = (options: StorageFleetOptions): StorageFleetControl => {
@@ -164,8 +167,10 @@ export const createStorageFleet = (options: StorageFleetOptions): StorageFleetCo
       identity: { clusterId, poolUid: uid, poolName: name },
       setup: () => setup(name),
       readSecret: readServerSecret,
-      open: async (settings) =>
-        measureServer(await openServer(drivers, settings), settings.wish.kind, metrics, clock),
+      open: async (settings) => {
+        const server = await openServer(drivers, { ...settings, existed: () => wasThere(pools.get(name)) });
+        return measureServer(server, settings.wish.kind, metrics, clock);
+      },
       auditPeriodMs: () => auditPeriodMs(name),
       tell: () => {
         for (const listener of listeners) listener(name);

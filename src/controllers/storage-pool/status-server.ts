@@ -49,6 +49,7 @@ export const serverStatusOf = (
     case 'seen': {
       const { seen, plan } = server;
       const { state, reason, message } = plan.health;
+      const origin = seen.origin ?? before?.origin;
       const components = seen.components.toSorted((a, b) =>
         `${a.kind}/${a.name}` < `${b.kind}/${b.name}` ? -1 : 1,
       );
@@ -61,7 +62,8 @@ export const serverStatusOf = (
           ...(why === undefined ? {} : { message: cut(why, 512) }),
         })),
         ...(seen.heal === undefined ? {} : { heal: seen.heal }),
-        ...(seen.origin === undefined ? {} : { origin: seen.origin }),
+        // What is gone from the servers was there once, and is not to be made anew.
+        ...(origin === undefined ? {} : { origin }),
       };
     }
     default:

@@ -151,6 +151,8 @@ export interface StorageServerDriver<Wish extends ServerWish> {
     readonly identity: PoolIdentity;
     readonly wish: Wish;
     readonly endpoints: readonly ServerEndpoint[];
+    /** Whether it was there once, as the pool's status remembers: what was lost is never made anew over what is left. */
+    readonly existed?: (() => boolean) | undefined;
   }): StorageServer;
 }
 

@@ -161,6 +161,10 @@ describe('Gluster volumes that are not ours, or not yet', { timeout: 400_000 }, 
     const restarted = open(world, wishOf(world, 'brief'));
     expect(await failure(restarted)).toMatchObject({ kind: 'invalid', reason: 'BrickInUse' });
     await restarted.close();
+    const reminded = open(world, wishOf(world, 'brief'), { existed: () => true });
+    const later = await walk(reminded, ({ kind }) => kind === 'wait');
+    expect(later).toMatchObject({ steps: [], plan: { health: { reason: 'VolumeLost' } } });
+    await reminded.close();
     expect(await volumes(g1)).toEqual(['gv0']);
   });
 });

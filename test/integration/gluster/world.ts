@@ -101,12 +101,17 @@ export const wishOf = (world: World, volume: string, change: Partial<GlusterWish
 export const open = (
   world: World,
   wish: GlusterWish,
-  other: { readonly identity?: PoolIdentity; readonly endpoints?: readonly ServerEndpoint[] } = {},
+  other: {
+    readonly identity?: PoolIdentity;
+    readonly endpoints?: readonly ServerEndpoint[];
+    readonly existed?: () => boolean;
+  } = {},
 ): StorageServer =>
   createGlusterDriver(createServerLinks()).open({
     identity: other.identity ?? { ...identity, poolName: wish.volume },
     wish,
     endpoints: other.endpoints ?? world.endpoints,
+    existed: other.existed,
   });
 
 export interface Walk {

@@ -22,6 +22,7 @@ interface Settings {
   readonly identity: PoolIdentity;
   readonly wish: GlusterWish;
   readonly endpoints: readonly ServerEndpoint[];
+  readonly existed?: (() => boolean) | undefined;
 }
 
 /** How long a step waits for another pool's on one of its servers. */
@@ -54,7 +55,8 @@ const openGluster = (links: ServerLinks, settings: Settings): StorageServer => {
         const sight = await seeGluster(members, wish.volume, signal);
         const { volume } = sight;
         if (volume !== undefined) known = markOf(volume, identity).kind === 'ours';
-        return seenOf(identity, wish, { ...sight, lost: volume === undefined && known });
+        const once = known || settings.existed?.() === true;
+        return seenOf(identity, wish, { ...sight, lost: volume === undefined && once });
       }),
     plan: (seen) => plan({ ...settings, seen }),
     planRemoval: (seen, erase) => planRemoval({ ...settings, seen }, erase),

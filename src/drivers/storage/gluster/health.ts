@@ -83,10 +83,15 @@ const healOf = (volume: VolumeSeen): ServerSeen['heal'] => {
   return { pending, splitBrain };
 };
 
-/** A volume without our mark is not ours to erase either. */
-const originOf = (volume: VolumeSeen, identity: PoolIdentity): 'Made' | 'Adopted' => {
+/** Undefined for a volume that is somebody else's and is not to be only looked at. */
+const originOf = (
+  volume: VolumeSeen,
+  identity: PoolIdentity,
+  { management }: GlusterWish,
+): ServerSeen['origin'] => {
   const mark = markOf(volume, identity);
-  return mark.kind === 'ours' && mark.made ? 'Made' : 'Adopted';
+  if (mark.kind === 'ours' && mark.made) return 'Made';
+  return mark.kind === 'ours' || management === 'Observe' ? 'Adopted' : undefined;
 };
 
 export const seenOf = (identity: PoolIdentity, wish: GlusterWish, sight: GlusterSight): ServerSeen => {
@@ -94,7 +99,7 @@ export const seenOf = (identity: PoolIdentity, wish: GlusterWish, sight: Gluster
   const bricks = volume?.bricks.map((brick) => brickComponent(wish, brick)) ?? [];
   return {
     space: volume === undefined ? undefined : spaceOf(volume),
-    origin: volume === undefined ? undefined : originOf(volume, identity),
+    origin: volume === undefined ? undefined : originOf(volume, identity, wish),
     components: [...sight.servers.map((look) => serverComponent(sight, look)), ...bricks],
     heal: volume === undefined ? undefined : healOf(volume),
     detail: sight,

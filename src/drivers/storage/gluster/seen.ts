@@ -75,7 +75,7 @@ export interface GlusterSight {
   /** Name of the server that told the rest. */
   readonly asked: string;
   readonly volume: VolumeSeen | undefined;
-  /** There is no volume, but this process has seen it before, with our mark. */
+  /** There is no volume, but there was one: this process has seen it with our mark, or the pool's status says so. */
   readonly lost: boolean;
 }
 
