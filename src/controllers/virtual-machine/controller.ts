@@ -76,6 +76,10 @@ const follow = ({ context }: ControllerDeps, enqueue: (key: string, priority?: n
   kinds.images.store.subscribe(({ key }) => wake('image', key));
   kinds.storagePools.store.subscribe(({ key, old, new: now }) => {
     if (!statusEqual(readinessView(old), readinessView(now))) wake('storagePool', key);
+    // Another secret is another way to each disk of the pool.
+    if (old?.status?.login?.version === now?.status?.login?.version) return;
+    for (const { metadata } of kinds.disks.store.byIndex('storagePool', key))
+      wake('disk', `${metadata.namespace}/${metadata.name}`);
   });
   kinds.networks.store.subscribe(({ key, old, new: now }) => {
     if (!statusEqual(readinessView(old), readinessView(now))) wake('network', key);
