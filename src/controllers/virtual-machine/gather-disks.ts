@@ -111,7 +111,7 @@ const servedSize = (context: Disks, object: VirtualDisk, pool: StoragePool) => {
   return { growsOffline, growing: growsOffline && growingReasons.has(reason) };
 };
 
-/** A disk in trouble keeps nobody from starting with the size it has. */
+/** What a disk says of itself while it has yet to be grown; in trouble it says that, and gets no claim. */
 const growingReasons: ReadonlySet<string> = new Set([
   'Attached',
   'Available',
