@@ -1,5 +1,5 @@
 /** The world of one image, from stores alone. */
-import { PAUSED_ANNOTATION } from '../../api/identity.ts';
+import { FINALIZER, PAUSED_ANNOTATION } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
@@ -113,16 +113,32 @@ const hasOpenTemplate = (
       kinds.disks.store.get(besides(vm, diskNameOf(vm.metadata.name, disk))) === undefined,
   );
 
+/**
+ * Machines whose cloud-init seed lies beside the image, because their disk is one of a storage server: the image stays
+ * until they are gone, so that the seed is found and removed (src/controllers/virtual-machine/gather-disks.ts).
+ */
+const seededBy = ({ kinds }: ControllerContext, disks: readonly VirtualDisk[]): readonly VirtualMachine[] =>
+  disks
+    .filter((disk) => isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name)))
+    .flatMap((disk) => kinds.machines.store.byIndex('disk', besides(disk, disk.metadata.name)))
+    .filter((vm) => !isGoing(vm) || vm.metadata.finalizers?.includes(FINALIZER) === true);
+
 const dependentsOf = (
   context: ControllerContext,
   image: VirtualMachineImage,
   disks: readonly VirtualDisk[],
   machines: readonly VirtualMachine[],
 ): readonly string[] => [
-  ...machines
-    .filter((vm) => !isGoing(vm) && (hasInDrive(vm, image) || hasOpenTemplate(context, vm, image)))
-    .map(({ metadata }) => `machine ${metadata.name}`)
-    .toSorted(),
+  ...[
+    ...new Set(
+      [
+        ...machines.filter(
+          (vm) => !isGoing(vm) && (hasInDrive(vm, image) || hasOpenTemplate(context, vm, image)),
+        ),
+        ...seededBy(context, disks),
+      ].map(({ metadata }) => `machine ${metadata.name}`),
+    ),
+  ].toSorted(),
   ...disks
     .filter((disk) => !isGoing(disk) && disk.status?.volume === undefined)
     .map(({ metadata }) => `VirtualDisk ${metadata.name}`)
