@@ -30,7 +30,7 @@ export const askGuest = async (
   host: KvmHost,
   domain: string,
   command: string,
-  limitSeconds = 20,
+  limitSeconds = 120,
 ): Promise<string> => {
   const terminal = await terminalOf(host, domain);
   const mark = randomUUID().slice(0, 8);
@@ -45,5 +45,6 @@ export const askGuest = async (
   const text = answer.stdout.replaceAll('\r', '');
   const found = new RegExp(`^begin-${mark}\\n([^]*?)^end-${mark}`, 'm').exec(text);
   if (found?.[1] === undefined) throw new Error(`the guest did not answer ${command}: ${text.slice(-500)}`);
-  return found[1];
+  // The guest's watcher speaks on the same line when it pleases.
+  return found[1].replaceAll(/^ovcp-guest .*\n/gm, '');
 };
