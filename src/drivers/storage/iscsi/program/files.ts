@@ -19,13 +19,6 @@ def data_ranges(fd, size):
         yield start, at
 
 
-def write_at(fd, data, offset):
-    view = memoryview(data)
-    while len(view) > 0:
-        done = os.pwrite(fd, view, offset)
-        view, offset = view[done:], offset + done
-
-
 class Files:
     thin = None
 
