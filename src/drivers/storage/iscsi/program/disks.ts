@@ -231,11 +231,15 @@ def op_survey(request):
 
 
 def op_prepare(request):
-    Room(request).backing.prepare()
+    room = Room(request)
+    with server_lock():
+        room.backing.prepare()
 
 
 def op_forget(request):
-    Room(request).backing.forget(request['erase'])
+    room = Room(request)
+    with server_lock():
+        room.backing.forget(request['erase'])
 
 
 def op_mend(request):
