@@ -43,3 +43,51 @@ print(json.dumps(read_text(FOLDER + '/saved.json')))
     expect(text).toBe(`${'x'.repeat(100)}end`);
   });
 });
+
+/** A pool of files in FOLDER, and target software that is not there. */
+const FILES = `
+LOCKS = FOLDER + '/locks'
+POOL = {'clusterId': 'c1', 'poolUid': 'p1', 'poolName': 'san'}
+SPEC = {'type': 'Files', 'path': FOLDER + '/san'}
+server_of = lambda request, backing: None
+server_lock = lambda: locked('server', 0)
+backing = Files(SPEC, POOL)
+`;
+
+describe('a folder of disks', () => {
+  it('shows no disk as complete that is begun while somebody looks', async () => {
+    const seen = await played(`${FILES}
+backing.prepare()
+real, begun = os.path.exists, []
+
+def exists(path):
+    there = real(path)
+    if path.endswith('.making') and not begun:
+        begun.append(path)
+        backing.start(UID_, 4096)
+    return there
+
+os.path.exists = exists
+one = backing.disk(UID_)
+os.path.exists = real
+listed = os.listdir
+os.listdir = lambda folder: [name for name in listed(folder) if not name.endswith('.making')]
+many = backing.disks()[UID_]
+backing.finish(UID_)
+print(json.dumps([one['complete'], many['complete'], backing.disk(UID_)['complete']]))
+`);
+    expect(seen).toEqual([false, false, true]);
+  });
+
+  it.each(['prepare', 'forget'])('%s waits for the others that work on the server', async (op) => {
+    const answer = await played(`${FILES}
+try:
+    with locked('server', 0):
+        OPERATIONS['${op}']({'op': '${op}', 'backing': SPEC, 'pool': POOL, 'erase': True})
+    print(json.dumps('done'))
+except Refused as refused:
+    print(json.dumps([refused.kind, os.path.isdir(SPEC['path'])]))
+`);
+    expect(answer).toEqual(['busy', false]);
+  });
+});
