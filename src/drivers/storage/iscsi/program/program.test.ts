@@ -91,3 +91,85 @@ except Refused as refused:
     expect(answer).toEqual(['busy', false]);
   });
 });
+
+/** A volume group of one thick volume, as the commands of LVM know it; the device is a file full of what was there. */
+const VOLUMES = `
+LOCKS = FOLDER + '/locks'
+MIB = 1 << 20
+POOL = {'clusterId': 'c1', 'poolUid': 'p1', 'poolName': 'san'}
+SPEC = {'type': 'LVM', 'volumeGroup': 'vg'}
+REQUEST = {'disk': UID_, 'size': 8 * MIB, 'initiator': 'iqn.2025-01.dev.ovcp:host.a', 'backing': SPEC, 'pool': POOL}
+DEVICE = FOLDER + '/device'
+volume = {'lv_name': 'ovcp-disk-' + UID_, 'lv_size': str(4 * MIB), 'lv_tags': 'ovcp.pool.p1', 'data_percent': '',
+          'metadata_percent': '', 'lv_attr': '-wi-a-----'}
+done = []
+
+class Server:
+    def check(self): pass
+    def before_resize(self, uid): pass
+    def serve(self, uid): done.append('serve')
+    def publish(self, uid, name): done.append('publish')
+
+server_of = lambda request, backing: Server()
+Volumes.device = lambda self, uid: DEVICE
+
+def tool(program, *words, **options):
+    tags = set(volume['lv_tags'].split(','))
+    if program == 'lvs':
+        return json.dumps({'report': [{'lv': [volume]}]})
+    if program == 'lvextend':
+        volume['lv_size'] = words[words.index('-L') + 1][:-1]
+        with open(DEVICE, 'ab') as device:
+            device.write(b'x' * (int(volume['lv_size']) - device.tell()))
+    if '--addtag' in words:
+        tags.add(words[words.index('--addtag') + 1])
+    if '--deltag' in words:
+        tags.discard(words[words.index('--deltag') + 1])
+    volume['lv_tags'] = ','.join(sorted(tags))
+    return ''
+
+def broken(fd, offset, length):
+    raise KeyboardInterrupt()
+
+def whole(fd, offset, length):
+    write_at(fd, bytes(length), offset)
+
+def attempt(op):
+    try:
+        return OPERATIONS[op]({'op': op, **REQUEST})
+    except Refused as refused:
+        return refused.kind
+    except KeyboardInterrupt:
+        return 'stopped'
+
+with open(DEVICE, 'wb') as device:
+    device.write(b'd' * (4 * MIB))
+`;
+
+describe('a thick volume', () => {
+  it('whose growing was stopped is shown to nobody before its new part is zeroed', async () => {
+    const seen = await played(`${VOLUMES}
+zero_out = broken
+first = attempt('grow')
+size = Room({'disk': UID_, 'backing': SPEC, 'pool': POOL}).backing.disk(UID_)['size']
+published = attempt('publish')
+zero_out = whole
+attempt('grow')
+content = open(DEVICE, 'rb').read()
+print(json.dumps({
+    'first': first, 'size': size // MIB, 'published': published, 'kept': content[:4 * MIB] == b'd' * (4 * MIB),
+    'zeroed': content[4 * MIB:] == bytes(4 * MIB), 'tags': volume['lv_tags'], 'then': attempt('publish'), 'done': done,
+}))
+`);
+    expect(seen).toEqual({
+      first: 'stopped',
+      size: 4,
+      published: 'conflict',
+      kept: true,
+      zeroed: true,
+      tags: 'ovcp.pool.p1',
+      then: null,
+      done: ['serve', 'publish'],
+    });
+  });
+});
