@@ -138,11 +138,13 @@ class Lio:
             hands.group(iqn).enable = True
 
     def before_resize(self, uid):
-        if self.plugin == 'block':
+        if self.backing.thin is not None:
             return
+        # A file's size is read once. A thick volume would show its new part before that is zeroed, and who writes there
+        # meanwhile would lose it.
         sight = self.sight(uid)
         if sight['published'] or sight['sessions']:
-            raise Refused('conflict', 'LIO grows a disk in a file only while it is published to no host')
+            raise Refused('conflict', 'LIO grows a disk that is not thin only while it is published to no host')
 
     def unserve(self, uid):
         saved = Saved()

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lio } from '../lio/software.ts';
 import { coreProgram } from './core.ts';
 import { disksProgram } from './disks.ts';
 import { filesProgram } from './files.ts';
 import { lvmProgram } from './lvm.ts';
 
-const PROGRAM = [coreProgram, filesProgram, lvmProgram, disksProgram].join('\n');
+const PROGRAM = [coreProgram, filesProgram, lvmProgram, lio.program, disksProgram].join('\n');
 const UID = '0a1b2c3d-1111-4222-8333-444455556666';
 
 let folder = '';
@@ -146,8 +147,8 @@ with open(DEVICE, 'wb') as device:
     device.write(b'd' * (4 * MIB))
 `;
 
-describe('a thick volume', () => {
-  it('whose growing was stopped is shown to nobody before its new part is zeroed', async () => {
+describe('a volume', () => {
+  it('that is thick and whose growing was stopped is shown to nobody before its new part is zeroed', async () => {
     const seen = await played(`${VOLUMES}
 zero_out = broken
 first = attempt('grow')
@@ -171,5 +172,24 @@ print(json.dumps({
       then: null,
       done: ['serve', 'publish'],
     });
+  });
+
+  it.each([
+    ['LVM', 'conflict'],
+    ['LVMThin', 'grown'],
+  ] as const)('of %s, published by LIO: %s', async (type, outcome) => {
+    const answer = await played(`
+Lio.sight = lambda self, uid: {'published': ['iqn.2025-01.dev.ovcp:host.a'], 'sessions': []}
+spec = {'type': '${type}', 'volumeGroup': 'vg', **({'thinPool': 'pool'} if '${type}' == 'LVMThin' else {})}
+request = {'op': 'grow', 'pool': {'poolUid': 'p1'}, 'backing': spec, 'portals': [], 'settings': {'targetPrefix': 'iqn.x:'}}
+try:
+    Lio(request, backing_of(request)).before_resize(UID_)
+    print(json.dumps('grown'))
+except Refused as refused:
+    print(json.dumps(refused.kind))
+`);
+    expect(answer).toBe(outcome);
+    const backing = { type, volumeGroup: 'vg', thinPool: 'pool' };
+    expect(lio.growsOnline(backing)).toBe(outcome === 'grown');
   });
 });
