@@ -148,6 +148,21 @@ with open(DEVICE, 'wb') as device:
 `;
 
 describe('a volume', () => {
+  it('that takes long to be zeroed shows that something moves', async () => {
+    const seen = await played(`
+calls, told = [], []
+fcntl.ioctl = lambda fd, code, request: calls.append(struct.unpack('=QQ', request))
+os.write = lambda fd, data: told.append((fd, data.decode()))
+zero_out(0, 4096, (1 << 28) + 512)
+print(json.dumps([calls, told]))
+`);
+    const ranges = [
+      [4096, 2 ** 28],
+      [4096 + 2 ** 28, 512],
+    ];
+    expect(seen).toEqual([ranges, ranges.map(() => [1, ' '])]);
+  });
+
   it('that is thick and whose growing was stopped is shown to nobody before its new part is zeroed', async () => {
     const seen = await played(`${VOLUMES}
 zero_out = broken
