@@ -183,16 +183,20 @@ class Lio:
             group = saved.target(self.iqn(uid))
             if group is not None:
                 group['node_acls'] = [acl for acl in group.get('node_acls', []) if acl.get('node_wwn') != initiator]
-        saved.write()
+        failure = None
+        try:
+            saved.write()
+        except OSError as error:
+            # A restart may bring the access back, so it is no proof; what runs is cut off all the same.
+            failure = error
         held = [self.iqn(uid) for uid in uids if self.holds(uid, initiator)]
         # All of them stop before any is waited for: one disk that hangs must not keep the others writable.
-        failure = None
         for cut in ('unmap', 'shut_out'):
             for iqn in held:
                 try:
                     getattr(self.hands(), cut)(iqn, initiator)
-                except Refused as refused:
-                    failure = failure or refused
+                except (Refused, OSError) as error:
+                    failure = failure or error
         if failure is not None:
             raise failure
 

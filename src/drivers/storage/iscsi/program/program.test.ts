@@ -174,7 +174,7 @@ attempt('grow')
 content = open(DEVICE, 'rb').read()
 print(json.dumps({
     'first': first, 'size': size // MIB, 'published': published, 'kept': content[:4 * MIB] == b'd' * (4 * MIB),
-    'zeroed': content[4 * MIB:] == bytes(4 * MIB), 'tags': volume['lv_tags'], 'then': attempt('publish'), 'done': done,
+    'zeroed': content[4 * MIB:] == bytes(4 * MIB), 'tags': volume['lv_tags'], 'later': attempt('publish'), 'done': done,
 }))
 `);
     expect(seen).toEqual({
@@ -184,7 +184,7 @@ print(json.dumps({
       kept: true,
       zeroed: true,
       tags: 'ovcp.pool.p1',
-      then: null,
+      later: null,
       done: ['serve', 'publish'],
     });
   });
@@ -206,5 +206,46 @@ except Refused as refused:
     expect(answer).toBe(outcome);
     const backing = { type, volumeGroup: 'vg', thinPool: 'pool' };
     expect(lio.growsOnline(backing)).toBe(outcome === 'grown');
+  });
+});
+
+describe('a host that is cut off from all disks of LIO', () => {
+  it.each([
+    ['the saved targets cannot be written', 'OSError(errno.ENOSPC, "full")', 'None'],
+    ['the kernel holds one of them', 'None', 'OSError(errno.EBUSY, "busy")'],
+  ])('loses every other one, and it is no proof, when %s', async (_, unwritten, held) => {
+    const seen = await played(`
+cuts, one = [], UID_
+two = UID_.replace('0a', '0b')
+
+class Saved:
+    def target(self, iqn): return None
+    def write(self): fail(${unwritten})
+
+def fail(error):
+    if error is not None:
+        raise error
+
+class Hands:
+    def unmap(self, iqn, initiator): self.cut('unmap', iqn)
+    def shut_out(self, iqn, initiator): self.cut('shut_out', iqn)
+    def cut(self, how, iqn):
+        if iqn.endswith(one):
+            fail(${held})
+        cuts.append([how, iqn[6:]])
+
+Lio.refuse_foreign = lambda self, saved, uid: None
+Lio.owned = lambda self: {one, two}
+Lio.holds = lambda self, uid, initiator: True
+spec = {'type': 'Files', 'path': FOLDER}
+request = {'op': 'revoke_all', 'pool': {'poolUid': 'p1'}, 'backing': spec, 'portals': [], 'settings': {'targetPrefix': 'iqn.x:'}}
+try:
+    Lio(request, backing_of(request)).revoke_all('iqn.2025-01.dev.ovcp:host.a')
+    proved = True
+except OSError:
+    proved = False
+print(json.dumps({'proved': proved, 'cuts': [how for how, uid in cuts if uid == two]}))
+`);
+    expect(seen).toEqual({ proved: false, cuts: ['unmap', 'shut_out'] });
   });
 });
