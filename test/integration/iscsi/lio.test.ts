@@ -204,30 +204,26 @@ describe('a disk on LIO', patient, () => {
   it.each([
     ['LVM', () => ({ type: 'LVM', volumeGroup: lab.guest.volumeGroup }) as const],
     ['Files', () => ({ type: 'Files', path: '/srv/disks' }) as const],
-  ])(
-    'of %s lives from blank to deleted, and shows nothing of who was there before',
-    async (type, backing) => {
-      const pool = open({ backing: backing() }, freshUid());
-      await settlePool(pool.server);
-      for (const before of ['nobody', 'somebody']) {
-        const disk = await make(pool, hostA);
-        const served = await servedOf(pool, disk);
-        expect(await as(hostA).holds(served, 0, 0, size), before).toBe(true);
-        expect((await as(hostA).io(served, `write -P 66 0 ${size}`)).code).toBe(0);
-        const grown = pool.disks.take(disk, { kind: 'grow', sizeBytes: 2 * size }, never);
-        if (type === 'LVM') await grown;
-        else await expect(grown).rejects.toMatchObject({ kind: 'conflict' });
-        await revoke(pool, disk, hostA);
-        await pool.disks.take(disk, { kind: 'grow', sizeBytes: 2 * size }, never);
-        await pool.disks.take(disk, { kind: 'publish', initiator: { iqn: hostA } }, never);
-        expect(await as(hostA).holds(served, 66, 0, size)).toBe(true);
-        expect(await as(hostA).holds(served, 0, size, size)).toBe(true);
-        await drop(pool, disk);
-      }
-      expect(await pool.disks.list(never)).toEqual([]);
-      await pool.server.close();
-    },
-  );
+  ])('of %s lives from blank to deleted, and shows nothing of who was there before', async (_, backing) => {
+    const pool = open({ backing: backing() }, freshUid());
+    await settlePool(pool.server);
+    for (const before of ['nobody', 'somebody']) {
+      const disk = await make(pool, hostA);
+      const served = await servedOf(pool, disk);
+      expect(await as(hostA).holds(served, 0, 0, size), before).toBe(true);
+      expect((await as(hostA).io(served, `write -P 66 0 ${size}`)).code).toBe(0);
+      const grown = pool.disks.take(disk, { kind: 'grow', sizeBytes: 2 * size }, never);
+      await expect(grown, 'while a host has it').rejects.toMatchObject({ kind: 'conflict' });
+      await revoke(pool, disk, hostA);
+      await pool.disks.take(disk, { kind: 'grow', sizeBytes: 2 * size }, never);
+      await pool.disks.take(disk, { kind: 'publish', initiator: { iqn: hostA } }, never);
+      expect(await as(hostA).holds(served, 66, 0, size)).toBe(true);
+      expect(await as(hostA).holds(served, 0, size, size)).toBe(true);
+      await drop(pool, disk);
+    }
+    expect(await pool.disks.list(never)).toEqual([]);
+    await pool.server.close();
+  });
 });
 
 describe('LIO as a server', patient, () => {

@@ -21,6 +21,8 @@ describe('a request to an iSCSI server', () => {
 describe('the answer', () => {
   it('is a value or a fault', () => {
     expect(valueOf('{"value": [1]}', 'target')).toEqual([1]);
+    // Blanks come while a volume is zeroed.
+    expect(valueOf('   {"value": [1]}', 'target')).toEqual([1]);
     const fault = '{"fault": {"kind": "busy", "message": "another step works on it", "reason": null}}';
     expect(() => valueOf(fault, 'target')).toThrow('On server target: another step works on it.');
   });

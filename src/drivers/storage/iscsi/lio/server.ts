@@ -138,11 +138,13 @@ class Lio:
             hands.group(iqn).enable = True
 
     def before_resize(self, uid):
-        if self.plugin == 'block':
+        if self.backing.thin is not None:
             return
+        # A file's size is read once. A thick volume would show its new part before that is zeroed, and who writes there
+        # meanwhile would lose it.
         sight = self.sight(uid)
         if sight['published'] or sight['sessions']:
-            raise Refused('conflict', 'LIO grows a disk in a file only while it is published to no host')
+            raise Refused('conflict', 'LIO grows a disk that is not thin only while it is published to no host')
 
     def unserve(self, uid):
         saved = Saved()
@@ -181,16 +183,20 @@ class Lio:
             group = saved.target(self.iqn(uid))
             if group is not None:
                 group['node_acls'] = [acl for acl in group.get('node_acls', []) if acl.get('node_wwn') != initiator]
-        saved.write()
+        failure = None
+        try:
+            saved.write()
+        except OSError as error:
+            # A restart may bring the access back, so it is no proof; what runs is cut off all the same.
+            failure = error
         held = [self.iqn(uid) for uid in uids if self.holds(uid, initiator)]
         # All of them stop before any is waited for: one disk that hangs must not keep the others writable.
-        failure = None
         for cut in ('unmap', 'shut_out'):
             for iqn in held:
                 try:
                     getattr(self.hands(), cut)(iqn, initiator)
-                except Refused as refused:
-                    failure = failure or refused
+                except (Refused, OSError) as error:
+                    failure = failure or error
         if failure is not None:
             raise failure
 

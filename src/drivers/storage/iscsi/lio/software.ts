@@ -11,8 +11,8 @@ export const lio: TargetSoftware = {
   name: 'LIO',
   program: [lioRecordProgram, lioLiveProgram, lioWishProgram, lioHandsProgram, lioServerProgram].join('\n'),
   settings: { targetPrefix: diskTargetIqn('') },
-  // It reads the size of a device when it is asked, and that of a file once.
-  growsOnline: ({ type }) => type !== 'Files',
+  // It reads the size of a file once, and that of a device when it is asked: of a thick one before the new part is zeroed.
+  growsOnline: ({ type }) => type === 'LVMThin',
   targetOf: diskTargetIqn,
   howToStart:
     'Install the package targetcli-fb there, and have the saved targets loaded when it starts ' +

@@ -36,6 +36,13 @@ class Room:
             checked_uid(self.uid)
 
     def complete(self, uid):
+        seen = self.finished(uid)
+        if seen.get('growing'):
+            # What follows its end may still be what a deleted disk held.
+            raise Refused('conflict', 'the disk is not grown to its end')
+        return seen
+
+    def finished(self, uid):
         seen = self.backing.disk(uid)
         if seen is None:
             raise Refused('invalid', 'the disk is not on the server', 'DiskLost')
@@ -142,7 +149,7 @@ def op_grow(request):
     room = Room(request)
     with one_maker(room.uid):
         room.server.check()
-        if room.complete(room.uid)['size'] < request['size']:
+        if room.finished(room.uid)['size'] < request['size']:
             with server_lock():
                 room.server.before_resize(room.uid)
             room.backing.resize(room.uid, request['size'])
@@ -231,11 +238,15 @@ def op_survey(request):
 
 
 def op_prepare(request):
-    Room(request).backing.prepare()
+    room = Room(request)
+    with server_lock():
+        room.backing.prepare()
 
 
 def op_forget(request):
-    Room(request).backing.forget(request['erase'])
+    room = Room(request)
+    with server_lock():
+        room.backing.forget(request['erase'])
 
 
 def op_mend(request):

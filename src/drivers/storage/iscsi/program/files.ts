@@ -19,13 +19,6 @@ def data_ranges(fd, size):
         yield start, at
 
 
-def write_at(fd, data, offset):
-    view = memoryview(data)
-    while len(view) > 0:
-        done = os.pwrite(fd, view, offset)
-        view, offset = view[done:], offset + done
-
-
 class Files:
     thin = None
 
@@ -88,22 +81,26 @@ class Files:
         for name in names:
             match = NAME.match(name)
             if match is not None and UID.match(match.group(1)):
-                with contextlib.suppress(FileNotFoundError):
-                    found[match.group(1)] = self.described(os.path.join(self.folder, name), name + '.making' not in names)
+                seen = self.described_now(match.group(1), name + '.making' in names)
+                if seen is not None:
+                    found[match.group(1)] = seen
         return found
-
-    def described(self, path, complete):
-        seen = os.stat(path)
-        return {'size': seen.st_size, 'allocated': seen.st_blocks * 512, 'complete': complete}
 
     def disk(self, uid):
         self.check()
+        return self.described_now(uid, os.path.exists(self.making(uid)))
+
+    def described_now(self, uid, making):
+        """
+        The marker comes first when a disk is begun and goes last when it is finished or removed. Whoever looks waits for
+        nobody: 'making' is what was there before, and a disk that was begun since is found by the second look.
+        """
         try:
-            # The marker goes last when a disk is finished and comes first when one is begun.
-            complete = not os.path.exists(self.making(uid))
-            return self.described(self.path(uid), complete)
+            seen = os.stat(self.path(uid))
         except FileNotFoundError:
             return None
+        complete = not making and not os.path.exists(self.making(uid))
+        return {'size': seen.st_size, 'allocated': seen.st_blocks * 512, 'complete': complete}
 
     def device(self, uid):
         return self.path(uid)

@@ -2,6 +2,8 @@
 export const lvmProgram = String.raw`
 VOLUME = re.compile(r'^ovcp-disk-([0-9a-f-]{36})$')
 MAKING = 'ovcp.making'
+# With the size up to which a volume counts while the rest of it is not zeroed.
+GROWING = 'ovcp.growing.'
 BLKZEROOUT = 0x127f
 BLKFLSBUF = 0x1261
 FULL_PERCENT = 95
@@ -10,8 +12,9 @@ FULL_PERCENT = 95
 def zero_out(fd, offset, length):
     """What a thick volume held before must never be read by its next owner."""
     while length > 0:
-        step = min(length, 1 << 30)
+        step = min(length, 1 << 28)
         fcntl.ioctl(fd, BLKZEROOUT, struct.pack('=QQ', offset, step))
+        beat()
         offset, length = offset + step, length - step
 
 
@@ -118,9 +121,10 @@ class Volumes:
         return found
 
     def described(self, row):
-        size = int(row['lv_size'])
+        whole, tags = int(row['lv_size']), row['lv_tags'].split(',')
         part = float(row['data_percent'] or 0) / 100 if self.thin is not None else 1
-        return {'size': size, 'allocated': int(size * part), 'complete': MAKING not in row['lv_tags'].split(',')}
+        size = min([whole, *(int(tag[len(GROWING):]) for tag in tags if tag.startswith(GROWING))])
+        return {'size': size, 'allocated': int(whole * part), 'complete': MAKING not in tags, 'growing': size < whole}
 
     def disk(self, uid):
         row = self.volumes().get(self.name(uid))
@@ -158,17 +162,23 @@ class Volumes:
             self.change('lvremove', '--yes', '%s/%s' % (self.group, self.name(uid)))
 
     def resize(self, uid, size):
-        before = self.disk(uid)['size']
+        before, volume = self.disk(uid)['size'], '%s/%s' % (self.group, self.name(uid))
         if before >= size:
             return
-        self.change('lvextend', '--yes', '-L', '%db' % size, '%s/%s' % (self.group, self.name(uid)))
-        if self.thin is None:
-            fd = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
-            try:
-                zero_out(fd, before, os.lseek(fd, 0, os.SEEK_END) - before)
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+        if self.thin is not None:
+            self.change('lvextend', '--yes', '-L', '%db' % size, volume)
+            return
+        # Whoever stops in between leaves a volume that is as large as before, for the next one to go on with.
+        self.change('lvchange', '--addtag', GROWING + str(before), volume)
+        if int(self.volumes()[self.name(uid)]['lv_size']) < size:
+            self.change('lvextend', '--yes', '-L', '%db' % size, volume)
+        fd = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            zero_out(fd, before, os.lseek(fd, 0, os.SEEK_END) - before)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self.change('lvchange', '--deltag', GROWING + str(before), volume)
 
     def clone(self, uid, source, size):
         if self.thin is None:

@@ -1,0 +1,251 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lio } from '../lio/software.ts';
+import { coreProgram } from './core.ts';
+import { disksProgram } from './disks.ts';
+import { filesProgram } from './files.ts';
+import { lvmProgram } from './lvm.ts';
+
+const PROGRAM = [coreProgram, filesProgram, lvmProgram, lio.program, disksProgram].join('\n');
+const UID = '0a1b2c3d-1111-4222-8333-444455556666';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ovcp-program-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** What a test of the program prints, as JSON; it finds `FOLDER`, `UID_` and everything of the program. */
+const played = async (test: string): Promise<unknown> => {
+  const start = `import sys\nFOLDER, UID_ = sys.argv[1], sys.argv[2]\n`;
+  const { stdout } = await promisify(execFile)('python3', [
+    '-I',
+    '-c',
+    `${PROGRAM}\n${start}${test}`,
+    folder,
+    UID,
+  ]);
+  return JSON.parse(stdout);
+};
+
+describe('what is written whole', () => {
+  it('is all there when the system takes a part at a time', async () => {
+    const text = await played(`
+real = os.pwrite
+os.pwrite = lambda fd, data, offset: real(fd, data[:7], offset)
+os.write = lambda fd, data: real(fd, data[:7], 0)
+write_whole(FOLDER + '/saved.json', 'x' * 100 + 'end')
+print(json.dumps(read_text(FOLDER + '/saved.json')))
+`);
+    expect(text).toBe(`${'x'.repeat(100)}end`);
+  });
+});
+
+/** A pool of files in FOLDER, and target software that is not there. */
+const FILES = `
+LOCKS = FOLDER + '/locks'
+POOL = {'clusterId': 'c1', 'poolUid': 'p1', 'poolName': 'san'}
+SPEC = {'type': 'Files', 'path': FOLDER + '/san'}
+server_of = lambda request, backing: None
+server_lock = lambda: locked('server', 0)
+backing = Files(SPEC, POOL)
+`;
+
+describe('a folder of disks', () => {
+  it('shows no disk as complete that is begun while somebody looks', async () => {
+    const seen = await played(`${FILES}
+backing.prepare()
+real, begun = os.path.exists, []
+
+def exists(path):
+    there = real(path)
+    if path.endswith('.making') and not begun:
+        begun.append(path)
+        backing.start(UID_, 4096)
+    return there
+
+os.path.exists = exists
+one = backing.disk(UID_)
+os.path.exists = real
+listed = os.listdir
+os.listdir = lambda folder: [name for name in listed(folder) if not name.endswith('.making')]
+many = backing.disks()[UID_]
+backing.finish(UID_)
+print(json.dumps([one['complete'], many['complete'], backing.disk(UID_)['complete']]))
+`);
+    expect(seen).toEqual([false, false, true]);
+  });
+
+  it.each(['prepare', 'forget'])('%s waits for the others that work on the server', async (op) => {
+    const answer = await played(`${FILES}
+try:
+    with locked('server', 0):
+        OPERATIONS['${op}']({'op': '${op}', 'backing': SPEC, 'pool': POOL, 'erase': True})
+    print(json.dumps('done'))
+except Refused as refused:
+    print(json.dumps([refused.kind, os.path.isdir(SPEC['path'])]))
+`);
+    expect(answer).toEqual(['busy', false]);
+  });
+});
+
+/** A volume group of one thick volume, as the commands of LVM know it; the device is a file full of what was there. */
+const VOLUMES = `
+LOCKS = FOLDER + '/locks'
+MIB = 1 << 20
+POOL = {'clusterId': 'c1', 'poolUid': 'p1', 'poolName': 'san'}
+SPEC = {'type': 'LVM', 'volumeGroup': 'vg'}
+REQUEST = {'disk': UID_, 'size': 8 * MIB, 'initiator': 'iqn.2025-01.dev.ovcp:host.a', 'backing': SPEC, 'pool': POOL}
+DEVICE = FOLDER + '/device'
+volume = {'lv_name': 'ovcp-disk-' + UID_, 'lv_size': str(4 * MIB), 'lv_tags': 'ovcp.pool.p1', 'data_percent': '',
+          'metadata_percent': '', 'lv_attr': '-wi-a-----'}
+done = []
+
+class Server:
+    def check(self): pass
+    def before_resize(self, uid): pass
+    def serve(self, uid): done.append('serve')
+    def publish(self, uid, name): done.append('publish')
+
+server_of = lambda request, backing: Server()
+Volumes.device = lambda self, uid: DEVICE
+
+def tool(program, *words, **options):
+    tags = set(volume['lv_tags'].split(','))
+    if program == 'lvs':
+        return json.dumps({'report': [{'lv': [volume]}]})
+    if program == 'lvextend':
+        volume['lv_size'] = words[words.index('-L') + 1][:-1]
+        with open(DEVICE, 'ab') as device:
+            device.write(b'x' * (int(volume['lv_size']) - device.tell()))
+    if '--addtag' in words:
+        tags.add(words[words.index('--addtag') + 1])
+    if '--deltag' in words:
+        tags.discard(words[words.index('--deltag') + 1])
+    volume['lv_tags'] = ','.join(sorted(tags))
+    return ''
+
+def broken(fd, offset, length):
+    raise KeyboardInterrupt()
+
+def whole(fd, offset, length):
+    write_at(fd, bytes(length), offset)
+
+def attempt(op):
+    try:
+        return OPERATIONS[op]({'op': op, **REQUEST})
+    except Refused as refused:
+        return refused.kind
+    except KeyboardInterrupt:
+        return 'stopped'
+
+with open(DEVICE, 'wb') as device:
+    device.write(b'd' * (4 * MIB))
+`;
+
+describe('a volume', () => {
+  it('that takes long to be zeroed shows that something moves', async () => {
+    const seen = await played(`
+calls, told = [], []
+fcntl.ioctl = lambda fd, code, request: calls.append(struct.unpack('=QQ', request))
+os.write = lambda fd, data: told.append((fd, data.decode()))
+zero_out(0, 4096, (1 << 28) + 512)
+print(json.dumps([calls, told]))
+`);
+    const ranges = [
+      [4096, 2 ** 28],
+      [4096 + 2 ** 28, 512],
+    ];
+    expect(seen).toEqual([ranges, ranges.map(() => [1, ' '])]);
+  });
+
+  it('that is thick and whose growing was stopped is shown to nobody before its new part is zeroed', async () => {
+    const seen = await played(`${VOLUMES}
+zero_out = broken
+first = attempt('grow')
+size = Room({'disk': UID_, 'backing': SPEC, 'pool': POOL}).backing.disk(UID_)['size']
+published = attempt('publish')
+zero_out = whole
+attempt('grow')
+content = open(DEVICE, 'rb').read()
+print(json.dumps({
+    'first': first, 'size': size // MIB, 'published': published, 'kept': content[:4 * MIB] == b'd' * (4 * MIB),
+    'zeroed': content[4 * MIB:] == bytes(4 * MIB), 'tags': volume['lv_tags'], 'later': attempt('publish'), 'done': done,
+}))
+`);
+    expect(seen).toEqual({
+      first: 'stopped',
+      size: 4,
+      published: 'conflict',
+      kept: true,
+      zeroed: true,
+      tags: 'ovcp.pool.p1',
+      later: null,
+      done: ['serve', 'publish'],
+    });
+  });
+
+  it.each([
+    ['LVM', 'conflict'],
+    ['LVMThin', 'grown'],
+  ] as const)('of %s, published by LIO: %s', async (type, outcome) => {
+    const answer = await played(`
+Lio.sight = lambda self, uid: {'published': ['iqn.2025-01.dev.ovcp:host.a'], 'sessions': []}
+spec = {'type': '${type}', 'volumeGroup': 'vg', **({'thinPool': 'pool'} if '${type}' == 'LVMThin' else {})}
+request = {'op': 'grow', 'pool': {'poolUid': 'p1'}, 'backing': spec, 'portals': [], 'settings': {'targetPrefix': 'iqn.x:'}}
+try:
+    Lio(request, backing_of(request)).before_resize(UID_)
+    print(json.dumps('grown'))
+except Refused as refused:
+    print(json.dumps(refused.kind))
+`);
+    expect(answer).toBe(outcome);
+    const backing = { type, volumeGroup: 'vg', thinPool: 'pool' };
+    expect(lio.growsOnline(backing)).toBe(outcome === 'grown');
+  });
+});
+
+describe('a host that is cut off from all disks of LIO', () => {
+  it.each([
+    ['the saved targets cannot be written', 'OSError(errno.ENOSPC, "full")', 'None'],
+    ['the kernel holds one of them', 'None', 'OSError(errno.EBUSY, "busy")'],
+  ])('loses every other one, and it is no proof, when %s', async (_, unwritten, held) => {
+    const seen = await played(`
+cuts, one = [], UID_
+two = UID_.replace('0a', '0b')
+
+class Saved:
+    def target(self, iqn): return None
+    def write(self): fail(${unwritten})
+
+def fail(error):
+    if error is not None:
+        raise error
+
+class Hands:
+    def unmap(self, iqn, initiator): self.cut('unmap', iqn)
+    def shut_out(self, iqn, initiator): self.cut('shut_out', iqn)
+    def cut(self, how, iqn):
+        if iqn.endswith(one):
+            fail(${held})
+        cuts.append([how, iqn[6:]])
+
+Lio.refuse_foreign = lambda self, saved, uid: None
+Lio.owned = lambda self: {one, two}
+Lio.holds = lambda self, uid, initiator: True
+spec = {'type': 'Files', 'path': FOLDER}
+request = {'op': 'revoke_all', 'pool': {'poolUid': 'p1'}, 'backing': spec, 'portals': [], 'settings': {'targetPrefix': 'iqn.x:'}}
+try:
+    Lio(request, backing_of(request)).revoke_all('iqn.2025-01.dev.ovcp:host.a')
+    proved = True
+except OSError:
+    proved = False
+print(json.dumps({'proved': proved, 'cuts': [how for how, uid in cuts if uid == two]}))
+`);
+    expect(seen).toEqual({ proved: false, cuts: ['unmap', 'shut_out'] });
+  });
+});
