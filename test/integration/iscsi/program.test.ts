@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lio } from '../lio/software.ts';
-import { coreProgram } from './core.ts';
-import { disksProgram } from './disks.ts';
-import { filesProgram } from './files.ts';
-import { lvmProgram } from './lvm.ts';
+import { lio } from '../../../src/drivers/storage/iscsi/lio/software.ts';
+import { coreProgram } from '../../../src/drivers/storage/iscsi/program/core.ts';
+import { disksProgram } from '../../../src/drivers/storage/iscsi/program/disks.ts';
+import { filesProgram } from '../../../src/drivers/storage/iscsi/program/files.ts';
+import { lvmProgram } from '../../../src/drivers/storage/iscsi/program/lvm.ts';
 
 const PROGRAM = [coreProgram, filesProgram, lvmProgram, lio.program, disksProgram].join('\n');
 const UID = '0a1b2c3d-1111-4222-8333-444455556666';
