@@ -295,6 +295,14 @@ describe('growing', () => {
     });
   });
 
+  it('is not tried under a running machine whose claim was lost: the claim comes first', () => {
+    const users = [sampleUser({ plugged: true })];
+    const lost = bigger({ users, served: served({ growsOnline: false }) }, made());
+    const seen = present({ published: [host1], sessions: [host1] });
+    expect(stepOf(lost, seen)).toBe('settled');
+    expect(statusOf(lost, seen, undefined, undefined, 0).claim).toEqual({ ...claim, published: true });
+  });
+
   it('takes the disk back from a machine that is off, though it is to run again', () => {
     const stopped = [sampleUser({ released: true })];
     const it = bigger({ users: stopped, served: served({ growsOnline: false, growsNext: true }) });

@@ -143,7 +143,8 @@ const decideWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present): Deci
 const decideServedGrow = (world: DiskWorld, seen: DiskSight, sight: Present): Decision | undefined => {
   const sizeBytes = servedBytes(world);
   if (sight.sizeBytes >= sizeBytes) return undefined;
-  const free = keptClaim(world, seen) === undefined;
+  // Without a claim the host of the machine that has the disk stays let in: it runs, and gets its claim back first.
+  const free = keptClaim(world, seen) === undefined && sight.published.length === 0;
   if (!free && world.served?.growsOnline !== true) return undefined;
   return step({ kind: 'serve', step: { kind: 'grow', sizeBytes } }, 'Growing', 'The disk is being grown.');
 };
