@@ -197,8 +197,6 @@ export const decideServed = (world: DiskWorld, seen: DiskSight): Decision => {
 /** The data goes: nobody needs the disk any more. */
 export const decideServedRemoval = (world: DiskWorld, seen: DiskSight): Decision => {
   const sight = seen.served;
-  if (world.job?.kind === 'queued' || world.job?.kind === 'running')
-    return step({ kind: 'cancelMake' }, 'Deleting', 'The work on the disk is being given up.');
   if (sight === undefined)
     return wait('unknown', 'StorageNotReady', 'Deleting waits for the storage server.');
   const retained = world.disk.spec.reclaimPolicy === 'Retain';
