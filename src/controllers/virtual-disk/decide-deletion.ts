@@ -40,6 +40,9 @@ export const decideDeletion = (world: DiskWorld, seen: DiskSight): Decision => {
   const { disk } = world;
   const needed = neededBy(world, seen);
   if (needed !== undefined) return needed;
+  // A job that goes on would make a volume that no object names any more.
+  if (world.job?.kind === 'queued' || world.job?.kind === 'running')
+    return step({ kind: 'cancelMake' }, 'Deleting', 'The work on the disk is being given up.');
   if (world.served !== undefined) return decideServedRemoval(world, seen);
   if (disk.spec.reclaimPolicy === 'Retain' || world.place === undefined) {
     return step({ kind: 'removeFinalizer' }, 'Deleting', 'The data stays on the storage.');

@@ -214,6 +214,27 @@ describe('who is let in', () => {
     expect(stepOf(doubt, present({ published: [host1] }))).toBe('wait');
   });
 
+  it('is not cut off while a machine whose whole status was lost may be there', () => {
+    const users = [sampleUser({ host: undefined, wantsToRun: false, unknown: true })];
+    expect(stepOf(world(made(), { users }), present({ published: [host1] }))).toBe('wait');
+  });
+
+  it('stays let in when its HostPool was taken out of the pool, whoever is logged in now', () => {
+    const away = { ...claim, host: 'old.node9' };
+    const users = [sampleUser({ host: 'old.node9', plugged: true })];
+    const left = world(made({ claim: away }), { users });
+    expect(decide(left, present({ published: ['iqn.host.9'] })).reason).toBe('NotInPool');
+    // Claim and all: the machine is known by its status alone.
+    expect(stepOf(world(made(), { users }), present({ published: ['iqn.host.9'] }))).toBe('wait');
+    // Hosts of the pool are told apart as ever.
+    expect(stepOf(left, present({ published: ['iqn.host.9', host1] }))).toMatchObject({ iqn: host1 });
+    // The holder let go: the hosts say so.
+    const gone = world(made({ claim: away }), { users: [] });
+    expect(stepOf(gone, { ...present({ published: ['iqn.host.9'] }), ghost: off })).toMatchObject({
+      kind: 'withdraw',
+    });
+  });
+
   it('is the host of the machine that has the disk, when the claim was lost', () => {
     const lost = world(made(), { users: [sampleUser({ plugged: true })] });
     const seen = present({ published: [host1], sessions: [host1] });
@@ -272,6 +293,14 @@ describe('growing', () => {
       plan: { kind: 'settled' },
       reason: 'GrowsAtPowerCycle',
     });
+  });
+
+  it('is not tried under a running machine whose claim was lost: the claim comes first', () => {
+    const users = [sampleUser({ plugged: true })];
+    const lost = bigger({ users, served: served({ growsOnline: false }) }, made());
+    const seen = present({ published: [host1], sessions: [host1] });
+    expect(stepOf(lost, seen)).toBe('settled');
+    expect(statusOf(lost, seen, undefined, undefined, 0).claim).toEqual({ ...claim, published: true });
   });
 
   it('takes the disk back from a machine that is off, though it is to run again', () => {

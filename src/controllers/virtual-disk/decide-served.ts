@@ -88,6 +88,12 @@ const keptClaim = (world: DiskWorld, seen: DiskSight) => {
   return claim !== undefined && claimOf(world, seen, undefined) === claim ? claim : undefined;
 };
 
+/** The holder is on a host that is not, or no longer, one of the pool. */
+const keepsElsewhere = (world: DiskWorld, seen: DiskSight): boolean => {
+  const kept = keptClaim(world, seen);
+  return kept !== undefined && hostNamed(world, kept.host) === undefined;
+};
+
 /**
  * Whether a host may be let out: the claim named it and its hosts said that it let go; or it is gone for good; or
  * nobody is logged in from there and no machine there may have the disk. Else a lost status could cut off a machine.
@@ -98,7 +104,11 @@ const mayWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present, iqn: str
   if (host?.declaredDown !== undefined) return true;
   if (claim !== undefined && hostNamed(world, claim.host)?.initiator === iqn)
     return keptClaim(world, seen) === undefined;
-  const mayHave = world.users.some((user) => (user.plugged || user.unknown) && user.host === host?.name);
+  // A host whose HostPool was taken out of the pool is known by no initiator: it may be this one.
+  if (host === undefined && keepsElsewhere(world, seen)) return false;
+  const mayBeThere = (name: string | undefined): boolean =>
+    name === undefined || (host === undefined ? hostNamed(world, name) === undefined : name === host.name);
+  const mayHave = world.users.some((user) => (user.plugged || user.unknown) && mayBeThere(user.host));
   return !sight.sessions.includes(iqn) && !mayHave;
 };
 
@@ -122,6 +132,7 @@ const decideWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present): Deci
     return step(it, 'Publishing', `The storage server lets ${host?.name ?? 'another host'} out.`);
   }
   const [stranger] = others;
+  if (keepsElsewhere(world, seen)) return undefined;
   if (stranger === undefined || (wanted !== undefined && sight.published.includes(wanted))) return undefined;
   const name = world.hosts.find(({ initiator }) => initiator === stranger)?.name ?? stranger;
   const message = `${name} has the disk open although no machine there holds it; nothing is taken from it.`;
@@ -132,7 +143,8 @@ const decideWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present): Deci
 const decideServedGrow = (world: DiskWorld, seen: DiskSight, sight: Present): Decision | undefined => {
   const sizeBytes = servedBytes(world);
   if (sight.sizeBytes >= sizeBytes) return undefined;
-  const free = keptClaim(world, seen) === undefined;
+  // Without a claim the host of the machine that has the disk stays let in: it runs, and gets its claim back first.
+  const free = keptClaim(world, seen) === undefined && sight.published.length === 0;
   if (!free && world.served?.growsOnline !== true) return undefined;
   return step({ kind: 'serve', step: { kind: 'grow', sizeBytes } }, 'Growing', 'The disk is being grown.');
 };
@@ -185,8 +197,6 @@ export const decideServed = (world: DiskWorld, seen: DiskSight): Decision => {
 /** The data goes: nobody needs the disk any more. */
 export const decideServedRemoval = (world: DiskWorld, seen: DiskSight): Decision => {
   const sight = seen.served;
-  if (world.job?.kind === 'queued' || world.job?.kind === 'running')
-    return step({ kind: 'cancelMake' }, 'Deleting', 'The work on the disk is being given up.');
   if (sight === undefined)
     return wait('unknown', 'StorageNotReady', 'Deleting waits for the storage server.');
   const retained = world.disk.spec.reclaimPolicy === 'Retain';

@@ -150,6 +150,15 @@ describe('the end of a disk', () => {
     expect(stepOf(decide(sampleWorld(going), absentOn()))).toEqual({ kind: 'removeFinalizer' });
   });
 
+  it('gives up a copy that waits or runs: it would make a volume that nobody names', () => {
+    for (const job of [
+      { kind: 'queued', queuedMs: 1 },
+      { kind: 'running', startedMs: 1 },
+    ] as const) {
+      expect(stepOf(decide(sampleWorld(going, { job }), absentOn()))).toEqual({ kind: 'cancelMake' });
+    }
+  });
+
   it('leaves retained data', () => {
     const retained = sampleDisk({ reclaimPolicy: 'Retain' }, { metadata: deleting, status: madeStatus() });
     expect(stepOf(decide(sampleWorld(retained), presentOn()))).toEqual({ kind: 'removeFinalizer' });

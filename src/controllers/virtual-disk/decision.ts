@@ -23,6 +23,7 @@ export type DiskStep =
   | { readonly kind: 'withdraw'; readonly iqn: string; readonly secretFrom?: string | undefined }
   /** Long work on a storage server, in the jobs room. */
   | { readonly kind: 'make'; readonly from: ServedSource; readonly sizeBytes: number }
+  /** Gives up the copy or the making of a disk that goes, wherever it is made. */
   | { readonly kind: 'cancelMake' }
   /** The last clone of an image whose object is gone takes the image's file with it. */
   | { readonly kind: 'dropImage'; readonly host: string; readonly file: string };

@@ -48,12 +48,18 @@ const hasReleased = (vm: VirtualMachine, disk: VirtualDisk, named: boolean): boo
   return power !== undefined && (power === 'PoweredOff' || !named) && !isPlugged(vm, disk);
 };
 
-/** Every status of ours says whether the machine is ready: without that word it was never looked at, or is lost. */
-const isUnknown = ({ metadata, status }: VirtualMachine): boolean =>
-  metadata.finalizers?.includes(FINALIZER) === true &&
-  status?.conditions?.some(({ type }) => type === 'Ready') !== true;
+/**
+ * Every status of ours says whether the machine is ready: without that word it was never looked at, or is lost. One
+ * that says that nobody can tell, and of no host and no power, is a lost one as well: its host does not answer.
+ */
+const isUnknown = ({ metadata, status }: VirtualMachine): boolean => {
+  if (metadata.finalizers?.includes(FINALIZER) !== true) return false;
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  const blank = status?.host === undefined && status?.powerState === undefined;
+  return ready === undefined || (ready === 'Unknown' && blank);
+};
 
-const userOf = (vm: VirtualMachine, disk: VirtualDisk): UserWorld => {
+export const userOf = (vm: VirtualMachine, disk: VirtualDisk): UserWorld => {
   const named = vm.spec.disks.some((it) => diskNameOf(vm.metadata.name, it) === disk.metadata.name);
   const power = vm.status?.powerState;
   return {

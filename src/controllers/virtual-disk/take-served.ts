@@ -137,6 +137,13 @@ const withdraw = async (
   return look(server, world, seen, signal);
 };
 
+/** What was seen before the job ended says nothing of what it left: the next pass looks. */
+export const cancelMake = async ({ jobs }: Pick<GatherDeps, 'jobs'>, diskUid: string): Promise<Ended> => {
+  await jobs.cancel(diskUid);
+  jobs.forget(diskUid);
+  return { kind: 'started', afterMs: 0 };
+};
+
 export const takeServed = async (
   deps: GatherDeps,
   world: DiskWorld,
@@ -155,9 +162,7 @@ export const takeServed = async (
     case 'make':
       return make(deps, world, step);
     case 'cancelMake':
-      await deps.jobs.cancel(world.disk.metadata.uid);
-      deps.jobs.forget(world.disk.metadata.uid);
-      return { kind: 'wrote' };
+      return cancelMake(deps, world.disk.metadata.uid);
     default:
       return step satisfies never;
   }

@@ -16,10 +16,11 @@ import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
+import { checkClaims } from './claims.ts';
 import { sightingOf } from './decide.ts';
 import { isRelapse, recordOf } from './decide-present.ts';
 import type { MachineStep } from './decision.ts';
-import { type GatherDeps, gatherHosts } from './gather.ts';
+import { type GatherDeps, gather, gatherHosts } from './gather.ts';
 import { intentStatus } from './intent.ts';
 import { place } from './placement.ts';
 import { requestOf } from './request.ts';
@@ -68,9 +69,11 @@ const drive = async (
   const before = sightingOf(world, seen);
   await putSecrets(deps.context, poolOf(deps, world), world, step, signal);
   deps.ledger.noteMade(world.identity.uid);
-  const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, () =>
-    poolOf(deps, world).take(world.identity, step, signal),
-  );
+  const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, async () => {
+    const { namespace, name } = nameOf(world);
+    checkClaims(world, gather(deps, `${namespace}/${name}`), step);
+    return poolOf(deps, world).take(world.identity, step, signal);
+  });
   if (
     step.kind === 'start' &&
     before?.power.kind === 'off' &&

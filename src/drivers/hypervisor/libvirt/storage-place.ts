@@ -57,7 +57,11 @@ const isActive = async (remote: Remote, pool: StoragePool, signal: AbortSignal):
  * Makes libvirt read the folder again: it learns of files that came or went without it. Refused while a copy runs
  * in the pool; then what it knows has to do.
  */
-export const refresh = async (remote: Remote, pool: StoragePool, signal: AbortSignal): Promise<void> => {
+export const refresh = async (
+  remote: Pick<Remote, 'call'>,
+  pool: StoragePool,
+  signal: AbortSignal,
+): Promise<void> => {
   try {
     await remote.call('STORAGE_POOL_REFRESH', { pool, flags: 0 }, signal);
   } catch (error) {
@@ -256,13 +260,16 @@ export const writeSharedMarker = async (
   await putMarker(remote, pool, name, signal);
 };
 
-/** Throws Fault `unreachable` (`MountLost`) unless the marker file can be opened: libvirt's memory is no proof. */
+/**
+ * Throws Fault `unreachable` (`MountLost`; `MarkerMissing` for a shared folder that the administrator mounts) unless
+ * the marker file can be opened: libvirt's memory is no proof.
+ */
 export const checkMounted = async (
-  remote: Remote,
+  remote: Pick<Remote, 'call'>,
   place: StoragePlace,
   signal: AbortSignal,
 ): Promise<void> => {
-  if (place.mount === undefined) return;
+  if (place.topology === 'HostLocal') return;
   const pool = poolOf(place);
   const name = sharedMarker(place);
   const vol = { pool: pool.name, name, key: `${place.path}/${name}` };
@@ -280,7 +287,7 @@ export const checkMounted = async (
   await refresh(remote, pool, signal);
   if (await isThere()) return;
   throw new Fault('unreachable', `The pool ${place.poolName} is not mounted on the host.`, {
-    reason: 'MountLost',
+    reason: place.mount === undefined ? 'MarkerMissing' : 'MountLost',
   });
 };
 

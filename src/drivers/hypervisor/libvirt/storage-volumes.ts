@@ -101,6 +101,8 @@ export const seeVolume = async (shelf: Shelf, name: string, signal: AbortSignal)
 };
 
 export const listVolumes = async (shelf: Shelf, signal: AbortSignal): Promise<readonly VolumeSeen[]> => {
+  // Another host may have made some: an image is deleted when nothing in this list stands on it.
+  if (shelf.place.topology === 'Shared') await refresh(shelf.remote, poolOf(shelf.place), signal);
   const names = await namesOf(shelf, signal);
   const ours = names.filter((name) => isOurVolume(name, shelf.place));
   const seen = await Promise.all(ours.map((name) => seenOf(shelf, name, names, signal)));
