@@ -239,6 +239,8 @@ describe('a StoragePool on Gluster', () => {
     expect(await node('g1').gluster('volume', 'list')).toContain('gv0');
     await lab.remove('machine', 'one', 'two');
     for (const name of ['one', 'two']) await lab.untilGone('machine', name, { limitMs: 120_000 });
+    // The disk learns a moment later that nobody has it; until then its deletion is refused.
+    await lab.until('disk', 'carried', (it) => it !== undefined && it.status?.claim === undefined);
     await lab.remove('disk', 'carried');
     await lab.remove('image', 'tiny');
     await lab.untilGone('storage', 'gv0', { limitMs: 120_000 });
