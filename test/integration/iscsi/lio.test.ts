@@ -312,6 +312,7 @@ describe('LIO as a server', patient, () => {
     expect(await look()).toMatchObject({ state: 'Degraded', reason: 'StoragePoolFull' });
     await expect(make(pool)).rejects.toMatchObject({ name: 'Fault', reason: 'StoragePoolFull' });
     expect(await pool.disks.list(never)).toEqual([]);
+    left.clear();
     await lab.text('lvremove', '-qq', '--yes', `${volumeGroup}/tiny`);
     await pool.server.close();
   });
