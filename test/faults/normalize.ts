@@ -112,17 +112,20 @@ const volumesOf = (facts: Facts, namespace: string): readonly unknown[] => {
   }));
 };
 
+const byName = (a: Thing, b: Thing): number => (a.metadata.name < b.metadata.name ? -1 : 1);
+
 const targetsOf = (facts: Facts, namespace: string): readonly unknown[] =>
   facts.disks
     .filter(({ metadata }) => metadata.namespace === namespace)
+    // An iqn holds a uid, and uids come in any order.
+    .toSorted(byName)
     .flatMap(({ metadata }) => {
       const iqn = diskTargetIqn(metadata.uid);
       const target = facts.targets.get(iqn);
       return target === undefined
         ? []
         : [{ iqn, sizeBytes: target.sizeBytes, admitted: [...target.admitted].toSorted() }];
-    })
-    .toSorted((a, b) => (a.iqn < b.iqn ? -1 : 1));
+    });
 
 const sorted = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(sorted);
@@ -130,8 +133,6 @@ const sorted = (value: unknown): unknown => {
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, it]) => [key, sorted(it)]));
 };
-
-const byName = (a: Thing, b: Thing): number => (a.metadata.name < b.metadata.name ? -1 : 1);
 
 /** Comparable by `toEqual` between namespaces, runs and hosts. */
 export const normalized = (facts: Facts, namespace: string): unknown => {
