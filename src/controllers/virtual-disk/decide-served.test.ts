@@ -33,7 +33,6 @@ const served = (change: Partial<ServedWorld> = {}): ServedWorld => ({
   pool,
   growsOnline: true,
   growsNext: false,
-  lastOnHost: true,
   ...change,
 });
 const claim = { purpose: 'run', vmUid: 'm1', vmName: 'web-1', host: 'kvm.node1' } as const;
@@ -191,15 +190,6 @@ describe('who is let in', () => {
     const next = statusOf(held, out, undefined, undefined, 0).claim;
     expect(next).toMatchObject({ vmUid: 'm2' });
     expect(next?.published).toBeUndefined();
-  });
-
-  it('keeps its secret on a host that needs it for another disk', () => {
-    const users = [sampleUser({ wantsToRun: false, released: true })];
-    const held = world(made({ claim }), { users, served: served({ lastOnHost: false }) });
-    expect(stepOf(held, { ...present({ published: [host1] }), ghost: off })).toEqual({
-      kind: 'withdraw',
-      iqn: host1,
-    });
   });
 
   it('is never cut off on a guess when the claim was lost', () => {

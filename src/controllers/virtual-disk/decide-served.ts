@@ -123,7 +123,7 @@ const decideWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present): Deci
   if (other !== undefined) {
     const host = world.hosts.find(({ initiator }) => initiator === other);
     const leaves = host !== undefined && host.name === world.disk.status?.claim?.host;
-    const secretFrom = leaves && host.usable && world.served?.lastOnHost === true ? host.name : undefined;
+    const secretFrom = leaves && host.usable ? host.name : undefined;
     const it: DiskStep = {
       kind: 'withdraw',
       iqn: other,

@@ -19,7 +19,7 @@ export type DiskStep =
   /** The job ended badly: its fault is told, and it may start again. */
   | { readonly kind: 'failCopy' }
   | { readonly kind: 'serve'; readonly step: Extract<ServedStep, { kind: 'grow' | 'publish' | 'delete' }> }
-  /** Takes the disk from a host: the secret first, when it needs it for no other disk, then the right to log in. */
+  /** Takes the disk from a host: the secret first, if no other disk there needs it, then the right to log in. */
   | { readonly kind: 'withdraw'; readonly iqn: string; readonly secretFrom?: string | undefined }
   /** Long work on a storage server, in the jobs room. */
   | { readonly kind: 'make'; readonly from: ServedSource; readonly sizeBytes: number }

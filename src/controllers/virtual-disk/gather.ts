@@ -258,13 +258,11 @@ const servedOf = (
 ): ServedWorld | undefined => {
   if (!isServed(pool)) return undefined;
   const growsOnline = openDiskServer(context, pool)?.growsOnline;
-  const { size, claim } = disk.status ?? {};
-  const used = context.kinds.disks.store.byIndex('usedOn', `${pool.metadata.name}@${claim?.host}`);
+  const { size } = disk.status ?? {};
   return {
     pool,
     growsOnline,
     growsNext: growsNext({ growsOnline }, bytesOf(disk.spec.size), size === undefined ? size : bytesOf(size)),
-    lastOnHost: used.every(({ metadata }) => metadata.uid === disk.metadata.uid),
   };
 };
 

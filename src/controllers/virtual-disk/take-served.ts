@@ -108,6 +108,15 @@ const dropSecrets = async (
 };
 
 /**
+ * Whether no other disk of the pool is used on the host. Two disks of one machine are let go of at the same time: one
+ * that is on its way out does not count, so that the second of them finds itself to be the last.
+ */
+const isLastOn = ({ context }: GatherDeps, world: DiskWorld, hostName: string): boolean =>
+  context.kinds.disks.store
+    .byIndex('usedOn', `${servedOf(world).pool.metadata.name}@${hostName}`)
+    .every(({ metadata: { uid } }) => uid === world.disk.metadata.uid || context.releasing.has(uid));
+
+/**
  * The question of the claim is asked once more in the turn in which the host is let out: a machine that was switched
  * on meanwhile keeps its disk, and one that reads the cache until the status says so sees `releasing`.
  */
@@ -130,7 +139,8 @@ const withdraw = async (
     context.releasing.add(uid);
     context.clock.after(lateWriteMs, () => context.releasing.delete(uid));
   }
-  if (secretFrom !== undefined) await dropSecrets(deps, world, secretFrom, signal);
+  if (secretFrom !== undefined && isLastOn(deps, world, secretFrom))
+    await dropSecrets(deps, world, secretFrom, signal);
   await context.effect('revoke', () =>
     server.take(identityOf(world), { kind: 'revoke', initiator: { iqn } }, signal),
   );

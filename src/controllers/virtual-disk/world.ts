@@ -56,8 +56,6 @@ export interface ServedWorld {
   readonly growsOnline: boolean | undefined;
   /** The machine that holds it has to let go of it so that it can grow. */
   readonly growsNext: boolean;
-  /** No other disk of the pool is used on the host of the claim. */
-  readonly lastOnHost: boolean;
 }
 
 /** What the disk is made from, resolved. */
