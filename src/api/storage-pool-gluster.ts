@@ -129,7 +129,12 @@ const layout = immutable(
 
 const common = {
   volume: immutable(
-    matching(63, /^[A-Za-z0-9][A-Za-z0-9_-]*$/, 'must be the name of a volume such as gv0'),
+    // `all` stands for every volume in the commands of Gluster.
+    rule(matching(63, /^[A-Za-z0-9][A-Za-z0-9_-]*$/, 'must be the name of a volume such as gv0'), {
+      cel: "self != 'all'",
+      message: 'a volume cannot be named all',
+      js: (value) => value !== 'all',
+    }),
     'volume',
   ).describe('Name of the volume on the servers.'),
   servers: rule(

@@ -104,6 +104,8 @@ const poolLackOf = (
       message: `StoragePool ${name} does not exist, or this namespace may not use it.`,
     };
   }
+  if (!bound && pool.metadata.deletionTimestamp !== undefined)
+    return { reason: 'StoragePoolNotFound', message: `StoragePool ${name} is being deleted.` };
   return bound || pool.spec.roles.includes('Disks')
     ? undefined
     : { reason: 'StorageRoleMissing', message: `StoragePool ${name} does not take disks.` };

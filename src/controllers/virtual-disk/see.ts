@@ -1,6 +1,7 @@
 /** What lies on the hosts that matter for a disk. Never mutates. */
 import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
 import { Fault } from '../../runtime/fault.ts';
+import { within } from '../../runtime/within.ts';
 import type { ControllerContext } from '../context.ts';
 import { diskServerOf } from '../served.ts';
 import { homeOf } from './claim.ts';
@@ -56,6 +57,8 @@ const lookForGhost = async (
 };
 
 /** Hosts are asked for the ghost alone: nothing of the disk lies there. */
+const serverMs = 20_000;
+
 const seeServed = async (
   context: ControllerContext,
   world: DiskWorld,
@@ -65,7 +68,10 @@ const seeServed = async (
   const server = diskServerOf(context, pool);
   const [ghost, sight] = await Promise.all([
     lookForGhost(context, world, signal),
-    server.see({ diskUid: world.disk.metadata.uid }, signal),
+    // One server that hangs must not hold the passes of other pools' disks for long.
+    within({ clock: context.clock, limitMs: serverMs, signal }, (inner) =>
+      server.see({ diskUid: world.disk.metadata.uid }, inner),
+    ),
   ]);
   return { volumes: [], unseen: [], ghost, served: sight };
 };

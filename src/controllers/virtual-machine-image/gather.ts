@@ -40,6 +40,8 @@ const poolLackOf = (
       message: `StoragePool ${name} does not exist, or this namespace may not use it.`,
     };
   }
+  if (!bound && pool.metadata.deletionTimestamp !== undefined)
+    return { reason: 'StoragePoolNotFound', message: `StoragePool ${name} is being deleted.` };
   const role = image.spec.format === 'iso' ? 'ISO' : 'Images';
   return bound || pool.spec.roles.includes(role)
     ? undefined

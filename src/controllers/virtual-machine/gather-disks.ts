@@ -43,6 +43,9 @@ const poolLack = (
       `StoragePool ${name} does not exist, or this namespace may not use it.`,
     );
   }
+  // What is made there now would keep the pool, and the pool would not make it.
+  if (pool.metadata.deletionTimestamp !== undefined)
+    return lacking('StoragePoolNotFound', `StoragePool ${name} is being deleted.`);
   if (!pool.spec.hostPoolRefs.some((ref) => ref.name === vm.spec.hostPoolRef.name)) {
     return lacking(
       'StorageNotInPool',
