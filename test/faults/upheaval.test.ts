@@ -127,6 +127,7 @@ describe('a Secret that goes while it is used (F19)', () => {
       ...hard,
     });
     await scene.running('seeded');
+    await operator.quiet();
     await lab.api.remove('Secret', 'ci', scene.name);
     await scene.patch('seeded', { memory: '512Mi' });
     const { message } = await scene.told('VirtualMachine', 'seeded', 'Ready', 'False', 'SecretNotFound');

@@ -70,6 +70,8 @@ describe('Gluster volumes that are not ours, or not yet', { timeout: 400_000 }, 
     };
     const hash = async (): Promise<string> =>
       (await g3.exec(['getfattr', '-d', '-m', '.', '-e', 'hex', `${g3.brickFolder}/theirs`])).stdout;
+    // One that held nothing is made anew; this one holds something.
+    await g3.exec(['touch', `${g3.brickFolder}/theirs/kept`]);
     const before = await hash();
     expect(before).toContain('trusted.glusterfs.volume-id');
     const plain = open(world, wishOf(world, 'again', used));

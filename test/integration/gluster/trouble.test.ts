@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GlusterWish } from '../../../src/drivers/storage/contract.ts';
 import {
-  brick,
   bricksOn,
   faultOf,
-  idOf,
   info,
   inventory,
   never,
@@ -146,29 +144,6 @@ describe('trouble with Gluster servers', { timeout: 400_000 }, () => {
     expect(await bricksOn(g1, 'gv0')).toHaveLength(3);
   });
 
-  it('replaces a brick whose server is gone by one on another server', async () => {
-    const [g1, g2, g3] = world.nodes;
-    const path = await world.client.mount(g1, 'gv0');
-    await g3.powerLoss();
-    await world.client.exec(['sh', '-c', 'echo late > "$1/late"', 'sh', path]);
-    const a = setOf(world, 'a', 'gv0');
-    const wish = wishOf(world, 'gv0', {
-      replicaSets: [
-        { ...a, bricks: a.bricks.map((each) => (each.name === 'a3' ? brick(g2, 'a3', 'gv0-spare') : each)) },
-      ],
-    });
-    const server = open(world, wish);
-    await walk(server, (plan, seen) => waiting('ServerDown')(plan) && seen.heal?.pending === 0);
-    expect(await bricksOn(g1, 'gv0')).toContain(idOf(g2, `${g2.brickFolder}/gv0-spare`));
-    expect((await g2.exec(['cat', `${g2.brickFolder}/gv0-spare/late`])).stdout).toBe('late\n');
-    await server.close();
-    await world.client.unmount(path);
-    await g3.powerOn();
-    await g3.exec(['rm', '-rf', `${g3.brickFolder}/gv0`]);
-    expect((await converge(wishOf(world, 'gv0'))).steps).toEqual(['replace brick']);
-    await whole(g1, 'gv0');
-  });
-
   it('says that it cannot be used while two of three are down, takes no step, and recovers', async () => {
     const [g1, g2, g3] = world.nodes;
     await Promise.all([g2.powerLoss(), g3.powerLoss()]);
@@ -179,58 +154,5 @@ describe('trouble with Gluster servers', { timeout: 400_000 }, () => {
     await server.close();
     await Promise.all([g2.powerOn(), g3.powerOn()]);
     expect((await converge(wishOf(world, 'gv0'))).plan.health.state).toBe('Healthy');
-  });
-
-  it('names the files of a split-brain and resolves nothing', async () => {
-    const [g1, g2, g3] = world.nodes;
-    const off = [
-      'cluster.self-heal-daemon',
-      'cluster.data-self-heal',
-      'cluster.metadata-self-heal',
-      'cluster.entry-self-heal',
-    ];
-    await g1.gluster(
-      'volume',
-      'set',
-      'gv0',
-      'cluster.quorum-type',
-      'none',
-      ...off.flatMap((name) => [name, 'off']),
-    );
-    const path = await world.client.mount(g1, 'gv0');
-    const write = (text: string) =>
-      world.client.exec(['sh', '-c', 'echo "$2" > "$1/torn"', 'sh', path, text]);
-    const folder = `${g1.brickFolder}/gv0`;
-    const connected = (count: number) =>
-      walk(
-        open(world, wishOf(world, 'gv0', { management: 'Observe' })),
-        (_, seen) =>
-          seen.components.filter(({ kind, state }) => kind === 'brick' && state === 'Up').length === count,
-      );
-    await write('one');
-    await Promise.all([g2.killBrick(folder), g3.killBrick(folder)]);
-    await connected(1);
-    await write('two and more');
-    await g1.gluster('volume', 'start', 'gv0', 'force');
-    await connected(3);
-    await g1.killBrick(folder);
-    await connected(2);
-    await write('three');
-    await g1.gluster('volume', 'start', 'gv0', 'force');
-    await connected(3);
-    await world.client.unmount(path);
-    const server = open(
-      world,
-      wishOf(world, 'gv0', { replicaSets: [setOf(world, 'a', 'gv0'), setOf(world, 'b', 'b2')] }),
-    );
-    const { steps, plan, seen } = await walk(server, waiting('FilesInSplitBrain'));
-    expect(steps).toEqual(['set options']);
-    expect(plan.health.message).toContain('split-brain');
-    expect(seen.heal?.splitBrain).toBe(1);
-    await server.close();
-    const calm = open(world, wishOf(world, 'gv0'));
-    expect((await walk(calm, waiting('FilesInSplitBrain'))).plan.health.message).toContain('/torn');
-    await calm.close();
-    expect(await g1.gluster('volume', 'heal', 'gv0', 'info', 'split-brain')).toContain('/torn');
   });
 });

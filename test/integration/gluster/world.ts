@@ -125,7 +125,7 @@ export interface Walk {
 type Until = (plan: ServerPlan, seen: ServerSeen) => boolean;
 const settled: Until = ({ kind }) => kind === 'settled';
 
-/** As a controller does it: look, plan, take, until `until`; waits and busy servers are asked again soon. Throws other faults. */
+/** As a controller does it: look, plan, take, until `until`; waits, and servers that are busy or cannot be reached, are asked again soon. Throws other faults. */
 export const walk = async (
   server: StorageServer,
   until: Until = settled,
@@ -148,7 +148,9 @@ export const walk = async (
           steps.push(plan.step.what);
         }
       } catch (error) {
-        if (!isFault(error, 'busy') && !isFault(error, 'conflict')) throw error;
+        // Peers that were just started know each other again in a moment.
+        const again = (['busy', 'conflict', 'unreachable'] as const).some((kind) => isFault(error, kind));
+        if (!again) throw error;
       }
       return false;
     },

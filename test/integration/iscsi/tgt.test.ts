@@ -184,7 +184,7 @@ describe('secrets', () => {
     ).toEqual(['Account list:', foreignTarget.user, chap.user].toSorted());
     // The new secret is the one of the file too.
     await world.lab.restartTgtd();
-    expect(await createInitiator(world.dir, hostA, later).logsIn(served)).toBe(true);
+    await expect.poll(() => createInitiator(world.dir, hostA, later).logsIn(served)).toBe(true);
     const bare = await world.prepared('chap', { chap: undefined });
     expect(await createInitiator(world.dir, hostA, undefined).logsIn(served)).toBe(true);
     await drop(bare, disk);
