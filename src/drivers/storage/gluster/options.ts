@@ -1,4 +1,5 @@
 /** Volume options: what a volume for machines needs, what an administrator may add, and our mark. */
+import { glusterOptions } from '../../../api/storage-pool-gluster.ts';
 import type { GlusterWish, PoolIdentity } from '../contract.ts';
 import type { VolumeSeen } from './seen.ts';
 
@@ -35,24 +36,7 @@ const FOR_REPLICAS: Readonly<Record<string, string>> = {
 };
 
 /** What a StoragePool may set. Left out is what could lose data (quorum, shards, split-brain policies) or open the volume. */
-export const ALLOWED_OPTIONS: ReadonlySet<string> = new Set([
-  'client.event-threads',
-  'cluster.min-free-disk',
-  'cluster.self-heal-window-size',
-  'cluster.shd-max-threads',
-  'cluster.shd-wait-qlength',
-  'features.shard-block-size',
-  'network.ping-timeout',
-  'performance.cache-size',
-  'performance.io-thread-count',
-  'performance.stat-prefetch',
-  'performance.write-behind-window-size',
-  'server.event-threads',
-  'server.tcp-user-timeout',
-  'storage.health-check-interval',
-  'storage.owner-gid',
-  'storage.owner-uid',
-]);
+export const ALLOWED_OPTIONS: ReadonlySet<string> = new Set(glusterOptions);
 
 /** They decide how a file lies on the bricks: never changed on a volume that may hold some. */
 const ONLY_BEFORE_FIRST_START = new Set(['features.shard-block-size']);
