@@ -48,11 +48,20 @@ const decideLacks = (desire: Desire): Decision | undefined => {
   return wait(waits ? 'progress' : 'invalid', first.reason, first.message, waits ? undefined : lookAgainMs);
 };
 
-/** The seed is looked at when it may matter: before the machine is made or started, and after a change of the spec. */
-const seedIsDue = ({ vm }: VmWorld, seen: VmSight, off: boolean): boolean =>
-  vm.spec.cloudInit !== undefined &&
-  seen.seed.kind === 'keep' &&
-  (off || vm.status?.observedGeneration !== vm.metadata.generation);
+/** This very spec was told to be fulfilled, its seed with it. */
+const wasReady = ({ vm: { status, metadata } }: VmWorld): boolean =>
+  status?.conditions?.some(
+    ({ type, status: told, observedGeneration }) =>
+      type === 'Ready' && told === 'True' && observedGeneration === metadata.generation,
+  ) === true;
+
+/**
+ * The seed is looked at when it may matter: before the machine is made or started, and after a change of the spec until
+ * all of it was told to be as wished. `observedGeneration` is not enough: a status that was written for another reason
+ * has it too, and what the seed lacks would never be told, or be forgotten at the next look.
+ */
+const seedIsDue = (world: VmWorld, seen: VmSight, off: boolean): boolean =>
+  world.vm.spec.cloudInit !== undefined && seen.seed.kind === 'keep' && (off || !wasReady(world));
 
 const decideDevices = (world: VmWorld, seen: VmSight, off: boolean): Decision | undefined => {
   const disk = world.disks.find(({ state }) => state.kind === 'toCreate');
