@@ -114,6 +114,8 @@ const said = (dir: string): string[] =>
 const commandLine = ({ name, uuid, services }: DebianGuestOptions): string =>
   [
     'root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet mitigations=off tsc=reliable',
+    // On a machine that has much else to do, what takes a second elsewhere takes a minute in here.
+    'systemd.default_timeout_start_sec=600',
     `systemd.hostname=${name}`,
     `systemd.machine_id=${uuid.replaceAll('-', '')}`,
     ...services.map((unit) => `systemd.wants=${unit}`),
