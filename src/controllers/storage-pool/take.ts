@@ -29,10 +29,11 @@ const onHosts = async (
   world: StoragePoolWorld,
   sight: StorageSight,
   hosts: readonly string[],
-  kind: Extract<StorageStep['kind'], 'preparePlace' | 'forgetPlace'>,
+  step: Extract<StorageStep, { kind: 'preparePlace' | 'forgetPlace' }>,
   signal: AbortSignal,
 ): Promise<Taken<StorageSight>> => {
   const { place, sites } = world;
+  const { kind } = step;
   const chosen = sites.filter(({ name }) => hosts.includes(name));
   const seen = await Promise.all(
     chosen.map((site) =>
@@ -40,7 +41,7 @@ const onHosts = async (
         context,
         site,
         async (storage, inner) => {
-          await context.effect(`${kind} ${site.name}`, () => storage.take(place, { kind }, inner));
+          await context.effect(`${kind} ${site.name}`, () => storage.take(place, step, inner));
           return storage.seePlace(place, inner);
         },
         signal,
@@ -145,11 +146,18 @@ export const take = async (
     case 'takeStock':
       return takeStock(context, world, sight, step.host, signal);
     case 'prepare':
-      return onHosts(context, world, sight, step.hosts, 'preparePlace', signal);
+      return onHosts(context, world, sight, step.hosts, { kind: 'preparePlace' }, signal);
     case 'writeMarker':
       return writeMarker(context, world, sight, step.host, signal);
     case 'forget':
-      return onHosts(context, world, sight, step.hosts, 'forgetPlace', signal);
+      return onHosts(
+        context,
+        world,
+        sight,
+        step.hosts,
+        { kind: 'forgetPlace', withMarker: step.withMarker },
+        signal,
+      );
     case 'removeFinalizer':
       await removeFinalizer(resource, world.pool, context.effect, signal);
       return { kind: 'gone' };
