@@ -82,6 +82,15 @@ export interface Law {
   readonly check: (fixture: DriverFixture, pool: HypervisorPool) => Promise<void>;
 }
 
+/** All that laws of storage need: hosts with nothing but storage will do. */
+export interface StorageFixture extends Pick<DriverFixture, 'host' | 'place' | 'sharedPlace'> {
+  readonly hands: Pick<Hands, 'putUnfinished' | 'fill' | 'setMounted' | 'snapshot'>;
+}
+
+export interface StorageLaw extends Omit<Law, 'check'> {
+  readonly check: (fixture: StorageFixture, pool: Pick<HypervisorPool, 'hostStorage'>) => Promise<void>;
+}
+
 export const never = new AbortController().signal;
 
 let counter = 0;

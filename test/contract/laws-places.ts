@@ -1,7 +1,7 @@
 /** Laws of the folder of a pool on a host, whatever is in it. */
 import { expect } from 'vitest';
 import type { HostStorage, StoragePlace } from '../../src/drivers/hypervisor/host-storage.ts';
-import { type Law, mib, never, volumeName } from './fixture.ts';
+import { mib, never, type StorageLaw, volumeName } from './fixture.ts';
 import { prepared } from './laws-storage.ts';
 
 /** Whether the marker of a shared place is seen; what is seen instead when there is no place. */
@@ -10,7 +10,7 @@ const markerIn = async (storage: HostStorage, place: StoragePlace): Promise<unkn
   return seen.kind === 'ready' ? seen.sharedMarker : seen;
 };
 
-export const placeLaws: readonly Law[] = [
+export const placeLaws: readonly StorageLaw[] = [
   {
     id: 'S-02',
     title: 'looking at places and volumes changes nothing',

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import { type Law, never, volumeName } from './fixture.ts';
+import { never, type StorageLaw, volumeName } from './fixture.ts';
 
-export const readingLaws: readonly Law[] = [
+export const readingLaws: readonly StorageLaw[] = [
   {
     id: 'S-18',
     title: 'a range of a volume is read exactly, and ends where the file does',

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { HypervisorPool } from '../../src/drivers/hypervisor/contract.ts';
 import type { Chunk, StorageWork, VolumeSeen } from '../../src/drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../src/runtime/fault.ts';
-import { type DriverFixture, type Law, mib, never, volumeName } from './fixture.ts';
+import { mib, never, type StorageFixture, type StorageLaw, volumeName } from './fixture.ts';
 
 const digest = `sha256:${'ab'.repeat(32)}`;
 type Import = Extract<StorageWork, { kind: 'import' }>;
@@ -29,7 +29,10 @@ const importOf = (volume: string, rest: Partial<Import> = {}): Import => ({
 const quiet = (): void => undefined;
 
 /** The place, ready to be used, and short words for what laws do there. */
-export const prepared = async ({ host, place }: DriverFixture, pool: HypervisorPool) => {
+export const prepared = async (
+  { host, place }: StorageFixture,
+  pool: Pick<HypervisorPool, 'hostStorage'>,
+) => {
   const storage = pool.hostStorage(host);
   await storage.take(place, { kind: 'preparePlace' }, never);
   const seen = async (volume: string): Promise<VolumeSeen | undefined> => {
@@ -46,7 +49,7 @@ export const prepared = async ({ host, place }: DriverFixture, pool: HypervisorP
   return { storage, place, seen, drop, blank };
 };
 
-const makingLaws: readonly Law[] = [
+const makingLaws: readonly StorageLaw[] = [
   {
     id: 'S-01',
     title: 'every storage step twice equals once',
@@ -145,7 +148,7 @@ const makingLaws: readonly Law[] = [
   },
 ];
 
-const importLaws: readonly Law[] = [
+const importLaws: readonly StorageLaw[] = [
   {
     id: 'S-07',
     title: 'an import consumes the stream and keeps the digest',
@@ -231,4 +234,4 @@ const importLaws: readonly Law[] = [
   },
 ];
 
-export const storageLaws: readonly Law[] = [...makingLaws, ...importLaws];
+export const storageLaws: readonly StorageLaw[] = [...makingLaws, ...importLaws];
