@@ -8,7 +8,7 @@ import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, startControlPlane } from '../../hack/lab/control-plane.ts';
 import { untilCrdsEstablished } from '../../hack/lab/crds.ts';
 import { waitUntil } from '../../hack/lab/process.ts';
-import { disk, image, machine } from './objects.ts';
+import { disk, image, machine, storagePool } from './objects.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const namespaced = ['virtualdisks', 'virtualmachineimages', 'virtualmachines'];
@@ -81,6 +81,14 @@ describe('S1, S3, S20: what a tenant writes', () => {
     expect(fields.filter((field) => words.test(field))).toEqual([]);
   });
 
+  it('has no field for a target, a LUN, an initiator or a secret of a storage server', () => {
+    const words = /iqn|lun\b|target|initiator|portal|chap|brick|server(?!s\b)|glusterVolume/i;
+    const fields = specs()
+      .filter(({ plural }) => namespaced.includes(plural))
+      .flatMap(({ plural, spec }) => fieldsOf(spec, plural));
+    expect(fields.filter((field) => words.test(field))).toEqual([]);
+  });
+
   it('is known field by field: nothing unknown is kept in any kind', () => {
     for (const { plural, whole } of specs()) {
       expect(whole.includes('preserve-unknown-fields":true'), plural).toBe(false);
@@ -130,6 +138,45 @@ describe('S2, S4: characters that mean something to XML or a shell', () => {
       expect(stdout).toBe('');
     },
   );
+
+  const san = (change: object) =>
+    storagePool('attack', ['kvm'], {
+      driver: 'iscsi',
+      topology: 'Shared',
+      iscsi: {
+        target: {
+          software: 'TGT',
+          address: '192.0.2.31',
+          portals: ['192.0.2.31:3260'],
+          credentialsSecretRef: { name: 'a' },
+        },
+        backing: { type: 'Files', files: { path: '/srv/san' } },
+        attach: 'QEMU',
+        ...change,
+      },
+    });
+  it('nor in what the administrator says of a storage server', async () => {
+    expect((await create(JSON.stringify({ ...san({}), metadata: { name: 'sound' } }))).code).toBe(0);
+    const chap = { credentialsSecretRef: { name: 'a' } };
+    for (const text of nasty) {
+      const places = [
+        san({ backing: { type: 'Files', files: { path: `/srv/${text}` } } }),
+        san({ backing: { type: 'LVM', lvm: { volumeGroup: text } } }),
+        san({ backing: { type: 'LVMThin', lvmThin: { volumeGroup: 'vg0', thinPool: text } } }),
+        san({ chap: { ...chap, user: text } }),
+        san({
+          target: { software: 'TGT', address: text, portals: [text], credentialsSecretRef: { name: 'a' } },
+        }),
+      ];
+      const list = places.map((place, at) => ({ ...place, metadata: { name: `attack-${at}` } }));
+      const { stdout } = await create(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: list }));
+      expect(stdout, text.slice(0, 40)).toBe('');
+    }
+    for (const path of ['/srv/../etc', '/srv/./x', 'srv'])
+      expect(await refusal(san({ backing: { type: 'Files', files: { path } } }))).toContain(
+        'must be absolute',
+      );
+  });
 
   it.each([
     'file:///etc/shadow',

@@ -64,6 +64,13 @@ export interface GlusterWish {
   readonly clients: readonly string[];
 }
 
+/** What hosts log in with; `mutual` is what the target proves itself with to them, where it can. */
+export interface ChapCredentials {
+  readonly user: string;
+  readonly password: string;
+  readonly mutual?: { readonly user: string; readonly password: string } | undefined;
+}
+
 export interface IscsiWish {
   readonly kind: 'iscsi';
   readonly software: 'LIO' | 'TGT';
@@ -73,7 +80,7 @@ export interface IscsiWish {
     | { readonly type: 'LVM'; readonly volumeGroup: string }
     | { readonly type: 'Files'; readonly path: string };
   /** Kept in memory only; in no message, log or status. */
-  readonly chap?: { readonly user: string; readonly password: string } | undefined;
+  readonly chap?: ChapCredentials | undefined;
 }
 
 /** A server in the operator's memory, for scale and fault tests. */

@@ -85,7 +85,7 @@ describe('trouble with Gluster servers', { timeout: 400_000 }, () => {
     await server.close();
   });
 
-  it('refuses a host key that is not the pinned one, and says which server', async () => {
+  it('S22: refuses a host key that is not the pinned one, and says which server', async () => {
     const [g1, g2] = world.nodes;
     const { sshKnownHosts } = g2.credentials;
     const foreign = sshKnownHosts.replace(g2.address, g1.address);

@@ -105,7 +105,7 @@ const closedTarget = (...hosts: string[]): object => ({
 });
 
 describe('a disk on LIO', patient, () => {
-  it('is what its own tools and a foreign initiator see, with the names that were told', async () => {
+  it('S15: is what its own tools and a foreign initiator see, with the names that were told', async () => {
     const pool = open({}, identity.poolUid, lab.guest.unprivilegedUser);
     await settlePool(pool.server);
     const disk = await make(pool, hostA);
@@ -227,7 +227,7 @@ describe('a disk on LIO', patient, () => {
 });
 
 describe('LIO as a server', patient, () => {
-  it('has a new CHAP secret for every disk after one step of the pool, and no session is lost', async () => {
+  it('S29: has a new CHAP secret for every disk after one step of the pool, and no session is lost', async () => {
     const pool = open();
     const disk = await make(pool, hostA);
     const served = await servedOf(pool, disk);
@@ -243,6 +243,25 @@ describe('LIO as a server', patient, () => {
     await drop(turned, disk);
     await pool.server.close();
     await turned.server.close();
+  });
+
+  it('proves itself to a host that asks for it, and lets in nobody who does not', async () => {
+    const pool = open();
+    const disk = await make(pool, hostA);
+    const served = await servedOf(pool, disk);
+    const mutual = { user: 'san', password: 'the-target-itself' };
+    const proving = open({ chap: { ...chap, mutual } });
+    await settlePool(proving.server);
+    expect(await wwidOnHost(lab, hostA, served, mutual)).toBe(`naa.${served.wwn}`);
+    const impostor = { ...mutual, password: 'another-secret' };
+    await expect(wwidOnHost(lab, hostA, served, impostor)).rejects.toThrow('ended with');
+    expect(await as(hostA).logsIn(served), 'without asking').toBe(false);
+    // It goes as it came.
+    await settlePool(pool.server);
+    expect(await as(hostA).logsIn(served)).toBe(true);
+    await drop(pool, disk);
+    await pool.server.close();
+    await proving.server.close();
   });
 
   it('is mended after hands were on it: a LUN 0, demo mode, a lost portal, a lost configuration', async () => {

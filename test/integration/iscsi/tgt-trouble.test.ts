@@ -148,7 +148,7 @@ describe('trouble', () => {
     await pool.server.close();
   });
 
-  it('says when the account may not use sudo, and when the host key is another one', async () => {
+  it('S22: says when the account may not use sudo, and when the host key is another one', async () => {
     const { ssh, ...rest } = endpointOf(world.lab);
     const stranger = `${world.lab.address} ssh-ed25519 ${Buffer.from('another key').toString('base64')}`;
     const credentials = { ...ssh.credentials, sshKnownHosts: stranger };

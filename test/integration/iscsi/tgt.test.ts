@@ -61,7 +61,7 @@ describe('who gets in', () => {
     await pool.server.close();
   });
 
-  it('a wrong secret, no secret and the name of another host are refused', async () => {
+  it('S1: a wrong secret, no secret and the name of another host are refused', async () => {
     const pool = await world.prepared('access');
     const disk = await make(pool, hostA);
     const served = await servedOf(pool, disk);
@@ -203,7 +203,7 @@ describe('who gets in', () => {
 });
 
 describe('secrets', () => {
-  it('a new secret is taken without ending a session, and the old one is refused', async () => {
+  it('S29: a new secret is taken without ending a session, and the old one is refused', async () => {
     const pool = await world.prepared('chap');
     const disk = await make(pool, hostA);
     const served = await servedOf(pool, disk);
@@ -248,7 +248,7 @@ describe('secrets', () => {
     for (const each of [pool, turned, bare]) await each.server.close();
   });
 
-  it('the account of somebody else and the user of another pool are refused', async () => {
+  it('S4, S11: the account of somebody else, the user of another pool and a secret for a shell are refused', async () => {
     const theirs = await world.prepared('theirs', { chap: { user: foreignTarget.user, password: canary } });
     const refused = await world.rejection(make(theirs));
     expect(refused).toMatchObject({ kind: 'denied', reason: 'NameTaken' });
@@ -264,7 +264,7 @@ describe('secrets', () => {
     for (const each of [theirs, pool, other, same, bad]) await each.server.close();
   });
 
-  it('no secret is in the arguments or the environment of any process, in a log or in what we say', async () => {
+  it('S27: no secret is in the arguments or the environment of any process, in a log or in what we say', async () => {
     const pool = await world.prepared('quiet');
     let [looks, agents] = [0, 0];
     const leaks: string[] = [];

@@ -62,6 +62,24 @@ describe('what an iSCSI pool asks for', () => {
     expect(fault?.message).not.toContain(password);
   });
 
+  it('takes a mutual secret where the target can prove itself', () => {
+    const mutual = { user: 'san', password: 'the-target-itself' };
+    const chap = { user: 'ovcp', password: 'abcdefghijkl', mutual };
+    expect(faultOf({ software: 'LIO', chap })).toBeUndefined();
+    expect(faultOf({ software: 'TGT', chap })).toMatchObject({ kind: 'invalid' });
+  });
+
+  it.each([
+    { user: 'a b', password: 'the-target-itself' },
+    { user: 'san', password: 'short' },
+    { user: 'san', password: 'abcdefghijkl' },
+  ])('refuses the mutual secret of user $user, and never repeats it', (mutual) => {
+    const chap = { user: 'ovcp', password: 'abcdefghijkl', mutual };
+    const fault = faultOf({ software: 'LIO', chap });
+    expect(fault).toMatchObject({ kind: 'invalid', reason: 'SecretInvalid' });
+    expect(fault?.message).not.toContain(mutual.password);
+  });
+
   it('refuses a CHAP user that a configuration file would split', () => {
     expect(faultOf({ chap: { user: 'a b', password: 'abcdefghijkl' } })).toMatchObject({
       reason: 'SecretInvalid',

@@ -1,6 +1,6 @@
 /** What an iSCSI pool's wish must be before a server hears of it: names become paths, device names and configuration. */
 import { Fault } from '../../../runtime/fault.ts';
-import type { IscsiWish } from '../contract.ts';
+import type { ChapCredentials, IscsiWish } from '../contract.ts';
 
 type Backing = IscsiWish['backing'];
 
@@ -34,6 +34,24 @@ const checkBacking = (backing: Backing): void => {
   }
 };
 
+const RULE = 'must be of 12 to 64 letters, digits and the signs . _ : @ + = / -';
+
+const checkMutual = (
+  software: IscsiWish['software'],
+  password: string,
+  mutual: NonNullable<ChapCredentials['mutual']>,
+): void => {
+  if (software !== 'LIO') throw invalid('Mutual CHAP goes with LIO alone.');
+  if (!CHAP_USER.test(mutual.user)) {
+    const text = 'The mutual CHAP user may hold letters, digits and the signs . _ : @ + -.';
+    throw invalid(text, 'SecretInvalid');
+  }
+  if (!CHAP_PASSWORD.test(mutual.password)) throw invalid(`The mutual CHAP secret ${RULE}.`, 'SecretInvalid');
+  // RFC 7143 9.2.1: else a host could be answered with its own answer.
+  if (mutual.password === password)
+    throw invalid('The mutual CHAP secret must be another one than that of the hosts.', 'SecretInvalid');
+};
+
 /** Throws Fault `invalid` with the sentence that says what to change; never a secret. */
 export const checkIscsiWish = (wish: IscsiWish): void => {
   checkBacking(wish.backing);
@@ -42,8 +60,7 @@ export const checkIscsiWish = (wish: IscsiWish): void => {
   if (!CHAP_USER.test(wish.chap.user)) {
     throw invalid('The CHAP user may hold letters, digits and the signs . _ : @ + -.', 'SecretInvalid');
   }
-  if (!CHAP_PASSWORD.test(wish.chap.password)) {
-    const rule = '12 to 64 letters, digits and the signs . _ : @ + = / -';
-    throw invalid(`The CHAP secret must be of ${rule}.`, 'SecretInvalid');
-  }
+  if (!CHAP_PASSWORD.test(wish.chap.password)) throw invalid(`The CHAP secret ${RULE}.`, 'SecretInvalid');
+  const { mutual } = wish.chap;
+  if (mutual !== undefined) checkMutual(wish.software, wish.chap.password, mutual);
 };

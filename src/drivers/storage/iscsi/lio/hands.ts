@@ -101,9 +101,9 @@ class Hands:
                 self.acl(self.rts.NodeACL(group, name), acl, live['acls'].get(name))
 
     def acl(self, node, wished, live):
-        user, password = wished['chap']
         if live is None or live['chap'] != wished['chap']:
-            node.chap_userid, node.chap_password = user, password
+            for name, word in zip(CHAP_WORDS, wished['chap']):
+                setattr(node, name, word)
         present = dict(live['luns']) if live is not None else {}
         for index, target in present.items():
             if (index, target) not in wished['luns']:

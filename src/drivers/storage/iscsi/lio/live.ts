@@ -44,7 +44,7 @@ def live_acl(path):
         luns[index] = int(target.rsplit('_', 1)[1]) if target else None
     info = live_value(path + '/info')
     return {
-        'chap': (chap_word(path, 'userid'), chap_word(path, 'password')),
+        'chap': tuple(chap_word(path, name) for name in ('userid', 'password', 'userid_mutual', 'password_mutual')),
         'luns': sorted(luns.items()),
         'session': info != '' and not info.startswith('No active'),
     }

@@ -100,12 +100,13 @@ def said_of(group):
         'luns': sorted((lun.get('index'), lun.get('storage_object'), lun.get('alias')) for lun in group.get('luns', [])),
         'portals': sorted((bare(portal.get('ip_address', '')), portal.get('port')) for portal in group.get('portals', [])),
         'acls': {acl.get('node_wwn'): {
-            'chap': (acl.get('chap_userid', ''), acl.get('chap_password', '')),
+            'chap': tuple(acl.get(name, '') for name in CHAP_WORDS),
             'luns': sorted((lun.get('index'), lun.get('tpg_lun')) for lun in acl.get('mapped_luns', [])),
         } for acl in group.get('node_acls', [])},
     }
 
 
+CHAP_WORDS = ('chap_userid', 'chap_password', 'chap_mutual_userid', 'chap_mutual_password')
 GROUP_ATTRIBUTES = ('authentication', 'generate_node_acls', 'cache_dynamic_acls', 'demo_mode_write_protect',
                     'prod_mode_write_protect', 'demo_mode_discovery')
 

@@ -4,6 +4,9 @@ def wished_group(lio, uid, acls):
     """The portal group of a disk in the form of the saved configuration."""
     chap = lio.chap
     secret = {} if chap is None else {'chap_userid': chap['user'], 'chap_password': chap['password']}
+    if chap is not None and chap.get('mutual') is not None:
+        # What the target proves itself with. A host that does not ask for it is refused.
+        secret |= {'chap_mutual_userid': chap['mutual']['user'], 'chap_mutual_password': chap['mutual']['password']}
     return {
         'tag': 1,
         'enable': True,
