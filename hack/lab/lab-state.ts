@@ -12,10 +12,14 @@ export type RecordedProcess = {
   how: 'terminate' | 'kill';
 };
 
+/** A Gluster server of a lab, which may have power or not. */
+export type RecordedServer = { name: string; dir: string; index: number };
+
 export type LabState = {
   /** In the order in which they were started; they are stopped the other way round. */
   processes: RecordedProcess[];
   bridge: string | undefined;
+  gluster: RecordedServer[];
   operator: { kubeconfig: string; logPath: string; port: number; allowedImageRanges: string[] };
 };
 
