@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ensureGuestImage } from '../lab/guest-image.ts';
 import { type Lab, labDown, labUp } from '../lab/lab.ts';
 import { onServer, serverOff, serverOn } from '../lab/lab-servers.ts';
-import { isRunning, readState } from '../lab/lab-state.ts';
+import { isLabUp } from '../lab/lab-state.ts';
 import { labPackages } from '../lab/packages.ts';
 import { keepLogs, type Stage, type StageOptions, type StorageAccess, shortPath } from './stage.ts';
 import { bringControlPlane, bringPackages } from './tools.ts';
@@ -39,7 +39,7 @@ const storageAccess = ({ gluster, target }: Lab, dir: string, signal: AbortSigna
  */
 export const setLabStage = async (options: StageOptions): Promise<Stage> => {
   const { dir, say, signal } = options;
-  if (readState(dir)?.processes.some(isRunning) === true) {
+  if (isLabUp(dir)) {
     throw new Error(`A lab is up in ${dir}. Take it down first: make lab-down`);
   }
   await bringPackages(labPackages, options);

@@ -72,7 +72,8 @@ const stay = async (scene: Scene, up: Up): Promise<void> => {
   up.serial?.stop();
   voice.heading('What to try next');
   const domain = textAt(up.machine, 'status', 'domainName');
-  voice.tell(nextSteps({ enter: stage.enter, repository: repositoryRoot, virsh, domain }));
+  const storage = stage.storage !== undefined;
+  voice.tell(nextSteps({ enter: stage.enter, repository: repositoryRoot, virsh, domain, storage }));
   const idle = setInterval(() => undefined, 60_000);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -10,6 +10,7 @@ import { type KvmHost, startKvmHosts } from './kvm-host.ts';
 import { createLabNetwork } from './lab-network.ts';
 import { serverLines, startStorageServers } from './lab-servers.ts';
 import {
+  isLabUp,
   isRunning,
   type LabState,
   type RecordedProcess,
@@ -117,6 +118,7 @@ const startParts = async (
   signal?: AbortSignal,
 ): Promise<Lab> => {
   const state: LabState = {
+    starter: recordProcess('starter', process.pid),
     processes: [],
     bridge: undefined,
     gluster: [],
@@ -127,6 +129,8 @@ const startParts = async (
     state.gluster.push(...gluster);
     started(state);
   };
+  // From here on no other may bring one up in this folder.
+  started(state);
   const network = await createLabNetwork();
   state.bridge = network.bridge;
   started(state);
@@ -160,6 +164,7 @@ const startParts = async (
     port,
     allowedImageRanges: [`${first.gateway}/32`],
   };
+  state.starter = undefined;
   started(state);
   return { plane, hosts, ...servers, image, imageUrl: served.url, state };
 };
@@ -182,8 +187,7 @@ export const labUp = async (
 ): Promise<Lab> => {
   const dir = options.dir ?? defaultLabDir;
   const say = options.say ?? ((line) => process.stderr.write(`${line}\n`));
-  if (readState(dir)?.processes.some(isRunning) === true)
-    throw new Error(`a lab is up in ${dir}; take it down first`);
+  if (isLabUp(dir)) throw new Error(`a lab is up in ${dir}; take it down first`);
   await labDown(dir);
   await ensureDebianPackages(labPackages, say);
   await ensureControlPlaneBinaries(say);

@@ -1,7 +1,7 @@
 /** The doors of `make lab` and `make lab-down`. */
 import { defaultLabDir, labDown, labUp, startLabOperator, stopLabOperator } from './lab.ts';
 import { serverOff, serverOn } from './lab-servers.ts';
-import { isRunning, readState } from './lab-state.ts';
+import { isLabUp, isRunning, readState } from './lab-state.ts';
 
 const dir = process.env['OVCP_LAB_DIR'] ?? defaultLabDir;
 
@@ -18,7 +18,7 @@ const status = (): void => {
 };
 
 const up = async (): Promise<void> => {
-  if (readState(dir)?.processes.some(isRunning) === true) {
+  if (isLabUp(dir)) {
     print('the lab is up already');
     status();
     return;
