@@ -75,6 +75,8 @@ const virshSays = async (
 
 const attachDisk = async (scene: Scene, up: Up): Promise<void> => {
   const from = mark(up);
+  // On storage servers the machine has a second disk already.
+  const device = scene.stage.storage === undefined ? 'vdb' : 'vdc';
   const attach = readFileSync(join(repositoryRoot, tourFiles.attach), 'utf8');
   scene.voice.show(attach);
   await kubectl(scene, 'apply', '--server-side', '-f', tourFiles.dataDisk);
@@ -84,10 +86,10 @@ const attachDisk = async (scene: Scene, up: Up): Promise<void> => {
     return disk?.['attached'] === true && hasCondition(it, 'Ready');
   });
   await virshSays(scene, 'the data disk', ['domblklist', domainOf(machineOf(scene))], (text) =>
-    /\bvdb\b/.test(text),
+    text.split(/\s+/).includes(device),
   );
   if (up.serial === undefined) return;
-  const line = await up.serial.next(/ovcp-guest changed .*disks=\S*vdb:/, from, limitMs);
+  const line = await up.serial.next(new RegExp(`ovcp-guest changed .*disks=\\S*${device}:`), from, limitMs);
   scene.voice.show(line);
   if (bootsIn(line) !== 1) throw new Error(`the guest was restarted for it: ${line}`);
 };
