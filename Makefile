@@ -14,7 +14,7 @@ deps: node_modules/.package-lock.json
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-demo: deps ## a real virtual machine from YAML: control plane, two KVM hosts, the operator (EXIT=1: a tour, then all down)
+demo: deps ## a real virtual machine from YAML: control plane, KVM hosts, storage servers, the operator (EXIT=1: a tour, then all down)
 	node hack/demo/main.ts
 
 test: deps ## every test, on real servers; installs what is missing (root, Debian 12 or 13)
@@ -29,7 +29,7 @@ unit: deps ## unit tests alone
 generate: deps ## CRDs, API reference and docs/troubleshooting.md from src/api
 	node hack/generate/api/main.ts
 
-lab: deps ## control plane, two KVM hosts and the operator, left running; writes .lab/env
+lab: deps ## control plane, two KVM hosts, storage servers and the operator, left running; writes .lab/env
 	node hack/lab/main.ts up
 
 lab-down: deps ## takes down what `make lab` started

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { storagePool } from '../../src/api/storage-pool.ts';
 import { virtualMachine } from '../../src/api/virtual-machine.ts';
 import { rowOf } from './follow.ts';
 import { hasCondition } from './json.ts';
@@ -20,6 +21,22 @@ it('shows the columns of kubectl get, and the message of what is not ready', () 
   expect(rowOf(virtualMachine, machine('False', 'It starts.'))).toBe(
     `${start}ready=False reason=Starting  "It starts."`,
   );
+});
+
+it('says what is wrong with a pool that can be used all the same', () => {
+  const pool = (state: string) => ({
+    kind: 'StoragePool',
+    metadata: { name: 'gv0', generation: 1 },
+    spec: { driver: 'gluster' },
+    status: {
+      health: { state, message: 'A brick is down.' },
+      conditions: [{ type: 'Ready', status: 'True', reason: 'Ready', message: 'x' }],
+    },
+  });
+  expect(rowOf(storagePool, pool('Degraded'))).toMatch(
+    /^StoragePool gv0 {2}.*health=Degraded .*"A brick is down\."$/,
+  );
+  expect(rowOf(storagePool, pool('Healthy'))).not.toContain('A brick');
 });
 
 it('believes a condition only when it speaks of the present spec', () => {

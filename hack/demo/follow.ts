@@ -28,7 +28,13 @@ export interface FollowOptions {
 
 const keyOf = (kind: string, namespace: string, name: string): string => `${kind}/${namespace}/${name}`;
 
-/** One object as `kubectl get` shows it, without its age; with its message while it is not ready. */
+/** What is wrong with something that can be used all the same. */
+const ailing = (object: Json): string =>
+  ['', 'Healthy'].includes(textAt(object, 'status', 'health', 'state'))
+    ? ''
+    : textAt(object, 'status', 'health', 'message');
+
+/** One object as `kubectl get` shows it, without its age; with its message while it is not ready or not healthy. */
 export const rowOf = (kind: KindDefinition, object: Json): string => {
   const columns = kind.printerColumns.filter(
     (column) => (column.priority ?? 0) === 0 && column.name !== 'Age',
@@ -38,7 +44,9 @@ export const rowOf = (kind: KindDefinition, object: Json): string => {
     return `${column.name.toLowerCase()}=${value}`;
   });
   const ready = conditionOf(object, 'Ready');
-  const message = ready === undefined || ready['status'] === 'True' ? '' : `  "${textAt(ready, 'message')}"`;
+  const trouble =
+    ready === undefined || ready['status'] === 'True' ? ailing(object) : textAt(ready, 'message');
+  const message = trouble === '' ? '' : `  "${trouble}"`;
   const namespace = textAt(object, 'metadata', 'namespace');
   const name = `${namespace === '' ? '' : `${namespace}/`}${textAt(object, 'metadata', 'name')}`;
   return `${kind.kind} ${name}  ${cells.join(' ')}${message}`;

@@ -1,5 +1,6 @@
 /** A host as its administrator sees it: through virsh, not through the operator. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { run } from '../lab/process.ts';
 
 export interface HostAccess {
@@ -24,6 +25,11 @@ export interface SerialLine {
   readonly lines: readonly string[];
   /** The first line after the first `from` ones that matches. Throws after `limitMs`. */
   next(pattern: RegExp, from: number, limitMs: number): Promise<string>;
+  /**
+   * Runs a command in the shell that the guest keeps on this port and returns what it printed. It is sent again where
+   * no answer comes for long, so it must be one that may run twice. Throws after `limitMs`.
+   */
+  ask(command: string, limitMs: number): Promise<string>;
   stop(): void;
 }
 
@@ -33,6 +39,7 @@ const plain = (text: string): string =>
   text.replaceAll(/\u001b(?:[[()][0-9;?]*[A-Za-z0-9]|.)|[^\P{Cc}\t]/gu, '').trim();
 
 const retryMs = 200;
+const askAgainMs = 30_000;
 
 /**
  * Listens to a machine's serial port by `virsh console`, from its next moment of running on and over its restarts.
@@ -74,30 +81,43 @@ export const listen = (access: HostAccess, domain: string, signal: AbortSignal):
   signal.addEventListener('abort', stop, { once: true });
   open();
 
-  return {
-    lines,
-    stop,
-    next: (pattern, from, limitMs) => {
-      const done = Promise.withResolvers<string>();
-      const check = (): void => {
-        const found = lines.slice(from).find((line) => pattern.test(line));
-        if (found !== undefined) done.resolve(found);
-      };
-      const abort = (): void => done.reject(signal.reason);
-      const timer = setTimeout(() => {
-        const said = [...lines.slice(from).slice(-10), trouble].join('\n');
-        done.reject(
-          new Error(`the guest did not say ${pattern.source} within ${limitMs / 1000} s:\n${said}`),
-        );
-      }, limitMs);
-      wakers.add(check);
-      signal.addEventListener('abort', abort);
-      check();
-      return done.promise.finally(() => {
-        clearTimeout(timer);
-        wakers.delete(check);
-        signal.removeEventListener('abort', abort);
-      });
-    },
+  const next: SerialLine['next'] = (pattern, from, limitMs) => {
+    const done = Promise.withResolvers<string>();
+    const check = (): void => {
+      const found = lines.slice(from).find((line) => pattern.test(line));
+      if (found !== undefined) done.resolve(found);
+    };
+    const abort = (): void => done.reject(signal.reason);
+    const timer = setTimeout(() => {
+      const said = [...lines.slice(from).slice(-10), trouble].join('\n');
+      done.reject(new Error(`the guest did not say ${pattern.source} within ${limitMs / 1000} s:\n${said}`));
+    }, limitMs);
+    wakers.add(check);
+    signal.addEventListener('abort', abort);
+    check();
+    return done.promise.finally(() => {
+      clearTimeout(timer);
+      wakers.delete(check);
+      signal.removeEventListener('abort', abort);
+    });
   };
+  const ask: SerialLine['ask'] = async (command, limitMs) => {
+    const mark = randomUUID().slice(0, 8);
+    const from = lines.length;
+    // The shell echoes what it is sent: the quotes keep the echo from looking like the answer.
+    const send = (): void =>
+      void child?.stdin?.write(`echo be''gin-${mark}; ${command}; echo en''d-${mark}\n`);
+    const again = setInterval(send, askAgainMs);
+    try {
+      send();
+      await next(new RegExp(`^end-${mark}$`), from, limitMs);
+    } finally {
+      clearInterval(again);
+    }
+    const end = lines.indexOf(`end-${mark}`, from);
+    const said = lines.slice(lines.lastIndexOf(`begin-${mark}`, end) + 1, end);
+    return said.filter((line) => !line.startsWith('ovcp-guest ')).join('\n');
+  };
+
+  return { lines, stop, next, ask };
 };

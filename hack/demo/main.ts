@@ -12,8 +12,8 @@ import { textAt } from './json.ts';
 import { failedLogs, setLabStage } from './lab-stage.ts';
 import { nextSteps } from './next-steps.ts';
 import { setOwnStage } from './own-stage.ts';
-import { bringUpMachine, showStory, type Up } from './play.ts';
-import { hostAccessOf, type Scene } from './scene.ts';
+import { bringUpMachine, showStory } from './play.ts';
+import { hostAccessOf, type Scene, type Up } from './scene.ts';
 import { setSimulatedStage } from './simulated-stage.ts';
 import { declined, keepLogs, type Stage, type StageOptions } from './stage.ts';
 import { tour } from './tour.ts';
@@ -54,7 +54,7 @@ const setStage = (choice: Playable, options: StageOptions): Promise<Stage> => {
 const titleOf = (choice: Playable): string => {
   switch (choice.kind) {
     case 'lab':
-      return 'a control plane, two KVM hosts and the operator on this machine';
+      return 'a control plane, two KVM hosts, four storage servers and the operator on this machine';
     case 'simulated':
       return 'a control plane and the operator on this machine, with simulated hosts';
     case 'own':
@@ -72,7 +72,8 @@ const stay = async (scene: Scene, up: Up): Promise<void> => {
   up.serial?.stop();
   voice.heading('What to try next');
   const domain = textAt(up.machine, 'status', 'domainName');
-  voice.tell(nextSteps({ enter: stage.enter, repository: repositoryRoot, virsh, domain }));
+  const storage = stage.storage !== undefined;
+  voice.tell(nextSteps({ enter: stage.enter, repository: repositoryRoot, virsh, domain, storage }));
   const idle = setInterval(() => undefined, 60_000);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -9,9 +9,11 @@ export interface NextSteps {
   readonly virsh: string | undefined;
   /** The machine's name there. */
   readonly domain: string;
+  /** Whether there are storage servers, which the lines of `enter` make known to the shell. */
+  readonly storage: boolean;
 }
 
-export const nextSteps = ({ enter, repository, virsh, domain }: NextSteps): string =>
+export const nextSteps = ({ enter, repository, virsh, domain, storage }: NextSteps): string =>
   [
     'In another terminal:',
     '',
@@ -26,12 +28,25 @@ export const nextSteps = ({ enter, repository, virsh, domain }: NextSteps): stri
           `  ${virsh} list --all    # what the host says`,
           `  ${virsh} console ${domain}    # its serial line; leave with Ctrl-]`,
         ]),
+    ...(storage
+      ? [
+          '  kubectl get osp; kubectl describe osp gv0        # pools, and each part of the volume',
+          '  eval $SSH_G1 gluster volume heal gv0 info        # what Gluster says',
+          '  eval $SSH_SAN tgtadm --lld iscsi --op show --mode target',
+        ]
+      : []),
     '',
     'To try:',
     '',
     `  kubectl apply --server-side -f ${tourFiles.dataDisk}`,
     `  kubectl apply --server-side --field-manager=tour -f ${tourFiles.attach}     # a disk, live`,
     ...(virsh === undefined ? [] : [`  ${virsh} destroy ${domain}     # behind our back: it heals`]),
+    ...(storage
+      ? [
+          '  eval $OVCP_LAB server-off g3     # a Gluster server dies: the machine goes on, the pool says Degraded',
+          '  eval $OVCP_LAB server-on g3      # it comes back, and is healed',
+        ]
+      : []),
     `  kubectl patch ovm web-1 -n team-a --type=merge -p '{"spec":{"powerState":"PoweredOff"}}'`,
     `  kubectl patch ovm web-1 -n team-a --type=merge -p '{"spec":{"powerState":"PoweredOn"}}'`,
     '  kubectl delete ovm web-1 -n team-a               # gone on the host too',

@@ -1,33 +1,36 @@
 /** First act: the quickstart is applied, and the machine is followed until it runs and has an address. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listen, type SerialLine, virsh } from './host-access.ts';
+import { listen, virsh } from './host-access.ts';
 import { conditionOf, hasCondition, type Json, listAt, textAt } from './json.ts';
-import { fillSamples, readSamples, samplesFolder } from './quickstart.ts';
-import { hostAccessOf, type Scene } from './scene.ts';
+import { fillSamples, readSamples } from './quickstart.ts';
+import {
+  domainOf,
+  hostAccessOf,
+  machineName,
+  machineNamespace,
+  machineOf,
+  type Scene,
+  type Up,
+} from './scene.ts';
 import { shortPath } from './stage.ts';
-
-export const machineNamespace = 'team-a';
-export const machineName = 'web-1';
-
-export const machineOf = (scene: Scene): Json | undefined =>
-  scene.follower.get('VirtualMachine', machineNamespace, machineName);
+import { showDisks, targetInventory, untilStorageReady } from './storage-act.ts';
 
 /** Writes what is applied where a person can read it, and says what differs from the samples. */
 const applyQuickstart = async ({ stage, voice }: Scene): Promise<void> => {
   const folder = join(stage.dir, 'quickstart');
   mkdirSync(folder, { recursive: true });
-  for (const { file, text, changes } of fillSamples(readSamples(), stage.demoHosts, stage.image)) {
+  const { demoHosts: hosts, image, storage } = stage;
+  const samples = readSamples(storage !== undefined);
+  const filled = fillSamples(samples, { hosts, image, storage: storage?.parts });
+  for (const { folder: origin, file, text, changes } of filled) {
     writeFileSync(join(folder, file), text);
-    voice.say(`${samplesFolder}/${file}${changes.length === 0 ? '' : ', with this changed:'}`);
+    voice.say(`${origin}/${file}${changes.length === 0 ? '' : ', with this changed:'}`);
     if (changes.length > 0) voice.show(changes.join('\n'));
   }
   voice.say(`$ kubectl apply --server-side -f ${shortPath(folder)}`);
   voice.show(await stage.mustKubectl(['apply', '--server-side', '-f', folder]));
 };
-
-/** What the machine is called on its host. */
-export const domainOf = (machine: Json | undefined): string => textAt(machine, 'status', 'domainName');
 
 /** Ready, running and with an address: what a user waits for. */
 const isUp = (machine: Json): boolean =>
@@ -103,12 +106,6 @@ const checkGuest = (line: string, machine: Json): void => {
   }
 };
 
-export interface Up {
-  readonly machine: Json;
-  /** Undefined where there is no serial line to read. */
-  readonly serial: SerialLine | undefined;
-}
-
 /** The pool's hosts are ready, one line each. */
 const untilHostsReady = (scene: Scene): Promise<Json> => {
   const { demoHosts } = scene.stage;
@@ -123,10 +120,25 @@ const untilHostsReady = (scene: Scene): Promise<Json> => {
   );
 };
 
+const untilImageReady = (scene: Scene): Promise<true> =>
+  scene.follower.until(
+    'a copied image',
+    (it) =>
+      hasCondition(it.get('VirtualMachineImage', machineNamespace, 'tiny'), 'Ready') ? true : undefined,
+    300_000,
+  );
+
 export const bringUpMachine = async (scene: Scene): Promise<Up> => {
   const { stage, voice, signal } = scene;
+  const targetBefore = stage.storage === undefined ? undefined : await targetInventory(scene);
   await voice.step('the quickstart is applied', () => applyQuickstart(scene));
   await voice.step('the hosts are ready', () => untilHostsReady(scene));
+  if (stage.storage !== undefined) {
+    await voice.step('a volume is made on three servers, and mounted on the hosts', () =>
+      untilStorageReady(scene),
+    );
+    await voice.step('the image is copied to the volume', () => untilImageReady(scene));
+  }
   const placed = await voice.step('the machine has a host', () =>
     untilMachine(scene, 'a host for the machine', isPlaced),
   );
@@ -146,7 +158,11 @@ export const bringUpMachine = async (scene: Scene): Promise<Up> => {
   if (stage.hosts.length > 0) {
     await voice.step('virsh on the host says the same', () => askVirsh(scene, machine));
   }
-  return { machine, serial };
+  const up: Up = { machine, serial, targetBefore };
+  if (stage.storage !== undefined) {
+    await voice.step('its disks are on the storage servers', () => showDisks(scene, up));
+  }
+  return up;
 };
 
 /** The part of `kubectl describe` that tells what happened: conditions, one to a line, and events. */

@@ -1,4 +1,4 @@
-/** The quickstart samples with the hosts and the image of this demo put in. Pure but for `readSamples`. */
+/** The quickstart samples with the hosts, the image and the storage servers of this demo put in. Pure but for `readSamples`. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Document, parseAllDocuments } from 'yaml';
@@ -23,7 +23,31 @@ export type DemoHosts =
   /** The user's own pool stands in a file of its own; only its name and driver are needed. */
   | { readonly kind: 'own'; readonly pool: string; readonly simulated: boolean };
 
+/** Servers for the pools of deploy/samples/storage. */
+export interface DemoStorage {
+  readonly gluster: {
+    readonly servers: readonly { readonly name: string; readonly address: string }[];
+    /** Bricks are folders in it. */
+    readonly brickFolder: string;
+  };
+  readonly iscsi: {
+    readonly address: string;
+    /** Such as 192.0.2.31:3260. */
+    readonly portal: string;
+    /** Where the server keeps disks. */
+    readonly folder: string;
+  };
+}
+
+/** What a demo puts into the samples. Without `storage`, disks are in folders of the hosts. */
+export interface DemoParts {
+  readonly hosts: DemoHosts;
+  readonly image: DemoImage;
+  readonly storage?: DemoStorage | undefined;
+}
+
 export interface Sample {
+  readonly folder: string;
   readonly file: string;
   readonly text: string;
 }
@@ -33,15 +57,18 @@ export interface Manifest extends Sample {
   readonly changes: readonly string[];
 }
 
-/** Where the samples are, as a user sees them. */
-export const samplesFolder = 'deploy/samples/quickstart';
-
-export const readSamples = (): readonly Sample[] => {
-  const folder = join(repositoryRoot, samplesFolder);
-  return readdirSync(folder)
+const readFolder = (folder: string): readonly Sample[] =>
+  readdirSync(join(repositoryRoot, folder))
     .filter((file) => file.endsWith('.yaml'))
-    .toSorted()
-    .map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }));
+    .map((file) => ({ folder, file, text: readFileSync(join(repositoryRoot, folder, file), 'utf8') }));
+
+/** The quickstart; with storage servers, what deploy/samples/storage has of the same name stands in its place. */
+export const readSamples = (withStorage = false): readonly Sample[] => {
+  const storage = withStorage ? readFolder('deploy/samples/storage') : [];
+  const quickstart = readFolder('deploy/samples/quickstart').filter(
+    ({ file }) => !storage.some((other) => other.file === file),
+  );
+  return [...quickstart, ...storage].toSorted((a, b) => (a.file < b.file ? -1 : 1));
 };
 
 const setHosts = (document: Document, hosts: DemoHosts): void => {
@@ -77,16 +104,48 @@ const setPoolName = (document: Document, kind: unknown, pool: string): void => {
   if (kind === 'VirtualNetwork') document.setIn(['spec', 'backends', 0, 'hostPoolRef', 'name'], pool);
 };
 
+/** With servers of their own, pools are looked at as often as it goes: a server's death shall not be waited for. */
+const auditPeriodSeconds = 30;
+
+const setGluster = (document: Document, { servers, brickFolder }: DemoStorage['gluster']): void => {
+  for (const [index, { name, address }] of servers.entries()) {
+    document.setIn(['spec', 'gluster', 'servers', index, 'name'], name);
+    document.setIn(['spec', 'gluster', 'servers', index, 'address'], address);
+    const brick = ['spec', 'gluster', 'replicaSets', 0, 'bricks', index];
+    document.setIn([...brick, 'server'], name);
+    document.setIn(
+      [...brick, 'path'],
+      `${brickFolder}/${String(document.getIn(['spec', 'gluster', 'volume']))}`,
+    );
+  }
+};
+
+const setIscsi = (document: Document, { address, portal, folder }: DemoStorage['iscsi']): void => {
+  document.setIn(['spec', 'iscsi', 'target', 'address'], address);
+  document.setIn(['spec', 'iscsi', 'target', 'portals', 0], portal);
+  document.setIn(['spec', 'iscsi', 'backing', 'files', 'path'], folder);
+};
+
+const setStorage = (document: Document, storage: DemoStorage): void => {
+  if (document.get('kind') === 'HostPool') {
+    document.setIn(['spec', 'auditPeriodSeconds'], auditPeriodSeconds);
+  }
+  const driver = document.getIn(['spec', 'driver']);
+  if (driver === 'gluster') setGluster(document, storage.gluster);
+  if (driver === 'iscsi') setIscsi(document, storage.iscsi);
+};
+
 const isSimulated = (hosts: DemoHosts): boolean =>
   hosts.kind === 'simulated' || (hosts.kind === 'own' && hosts.simulated);
 
-const fill = (document: Document, hosts: DemoHosts, image: DemoImage): void => {
+const fill = (document: Document, { hosts, image, storage }: DemoParts): void => {
   const kind = document.get('kind');
   if (kind === 'HostPool') setHosts(document, hosts);
   if (kind === 'StoragePool' && isSimulated(hosts)) {
     document.setIn(['spec', 'driver'], 'simulated');
     document.deleteIn(['spec', 'dir']);
   }
+  if (storage !== undefined) setStorage(document, storage);
   if (kind === 'VirtualMachineImage') {
     document.setIn(['spec', 'source', 'url'], image.url);
     document.setIn(['spec', 'source', 'checksum'], image.checksum);
@@ -113,17 +172,14 @@ const written = (document: Document): string =>
   document.toString({ flowCollectionPadding: false, lineWidth: 0 });
 
 /** What the demo applies. A sample that needs no change is applied as it is; the sample HostPool is left out for `own`. */
-export const fillSamples = (
-  samples: readonly Sample[],
-  hosts: DemoHosts,
-  image: DemoImage,
-): readonly Manifest[] =>
-  samples.flatMap(({ file, text }) => {
+export const fillSamples = (samples: readonly Sample[], parts: DemoParts): readonly Manifest[] =>
+  samples.flatMap(({ folder, file, text }) => {
+    const { hosts } = parts;
     const documents: readonly Document[] = [...parseAllDocuments(text)];
     if (hosts.kind === 'own' && documents.some((document) => document.get('kind') === 'HostPool')) return [];
     const before = documents.map(written).join('');
-    for (const document of documents) fill(document, hosts, image);
+    for (const document of documents) fill(document, parts);
     const after = documents.map(written).join('');
     // What the YAML writer alone would change is no change.
-    return [{ file, text: before === after ? text : after, changes: changedLines(before, after) }];
+    return [{ folder, file, text: before === after ? text : after, changes: changedLines(before, after) }];
   });

@@ -3,7 +3,19 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:f
 import { join, relative } from 'node:path';
 import type { RunResult } from '../lab/process.ts';
 import type { HostAccess } from './host-access.ts';
-import type { DemoHosts, DemoImage } from './quickstart.ts';
+import type { DemoHosts, DemoImage, DemoStorage } from './quickstart.ts';
+
+/** Storage servers as their administrator sees them: by a shell of their own, and by the plug. */
+export interface StorageAccess {
+  readonly parts: DemoStorage;
+  /** Name of the iSCSI target server. */
+  readonly target: string;
+  /** Standard output of a program on a server. Throws with its error. */
+  readonly run: (server: string, argv: readonly string[]) => Promise<string>;
+  /** Everything on a Gluster server dies at once; its disk stays. */
+  readonly off: (server: string) => Promise<void>;
+  readonly on: (server: string) => Promise<void>;
+}
 
 export interface Stage {
   /** kubectl with its kubeconfig. */
@@ -15,6 +27,8 @@ export interface Stage {
   readonly hosts: readonly HostAccess[];
   readonly demoHosts: DemoHosts;
   readonly image: DemoImage;
+  /** Undefined where disks are in folders of the hosts, or in the operator's memory. */
+  readonly storage?: StorageAccess;
   /** The image says `ovcp-guest ready …` on its serial port. */
   readonly guestSpeaks: boolean;
   /** Shell lines that a person types first in another terminal. */

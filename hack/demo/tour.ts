@@ -5,8 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../lab/operator.ts';
 import { virsh, virshOrNothing } from './host-access.ts';
 import { hasCondition, type Json, listAt, named, textAt } from './json.ts';
-import { domainOf, machineName, machineNamespace, machineOf, type Up } from './play.ts';
-import { hostAccessOf, type Scene } from './scene.ts';
+import {
+  domainOf,
+  hostAccessOf,
+  machineName,
+  machineNamespace,
+  machineOf,
+  type Scene,
+  type Up,
+} from './scene.ts';
+import { deleteStorage, outage } from './storage-act.ts';
 
 /** Paths of what the tour applies, as a user types them. */
 export const tourFiles = {
@@ -67,6 +75,8 @@ const virshSays = async (
 
 const attachDisk = async (scene: Scene, up: Up): Promise<void> => {
   const from = mark(up);
+  // On storage servers the machine has a second disk already.
+  const device = scene.stage.storage === undefined ? 'vdb' : 'vdc';
   const attach = readFileSync(join(repositoryRoot, tourFiles.attach), 'utf8');
   scene.voice.show(attach);
   await kubectl(scene, 'apply', '--server-side', '-f', tourFiles.dataDisk);
@@ -76,10 +86,10 @@ const attachDisk = async (scene: Scene, up: Up): Promise<void> => {
     return disk?.['attached'] === true && hasCondition(it, 'Ready');
   });
   await virshSays(scene, 'the data disk', ['domblklist', domainOf(machineOf(scene))], (text) =>
-    /\bvdb\b/.test(text),
+    text.split(/\s+/).includes(device),
   );
   if (up.serial === undefined) return;
-  const line = await up.serial.next(/ovcp-guest changed .*disks=\S*vdb:/, from, limitMs);
+  const line = await up.serial.next(new RegExp(`ovcp-guest changed .*disks=\\S*${device}:`), from, limitMs);
   scene.voice.show(line);
   if (bootsIn(line) !== 1) throw new Error(`the guest was restarted for it: ${line}`);
 };
@@ -173,8 +183,15 @@ export const tour = async (scene: Scene, up: Up): Promise<void> => {
   const real = stage.hosts.length > 0;
   await voice.step('a data disk is attached while the machine runs', () => attachDisk(scene, up));
   if (real) await voice.step('virsh destroy behind our back: it heals', () => healAfterDestroy(scene, up));
+  if (stage.storage !== undefined) await outage(scene, up);
   await voice.step('the machine is stopped and started', () => stopAndStart(scene, up));
   await voice.step(`the machine is deleted${real ? ', and gone from its host' : ''}`, () =>
     deleteAll(scene, up),
   );
+  const { targetBefore } = up;
+  if (targetBefore !== undefined) {
+    await voice.step('the storage is deleted, and nothing is left on its servers', () =>
+      deleteStorage(scene, targetBefore),
+    );
+  }
 };

@@ -97,7 +97,7 @@ export const writeGlusterFiles = (files: GlusterFiles): void => {
 };
 
 /** An empty /run, as after power-on; only when nothing of the machine runs. */
-export const wipeRun = ({ dir }: GlusterFiles): void => {
+export const wipeRun = ({ dir }: Pick<GlusterFiles, 'dir'>): void => {
   rmSync(join(dir, 'run'), { recursive: true, force: true });
   for (const path of ['gluster', 'sshd', 'lock']) mkdirSync(join(dir, 'run', path), { recursive: true });
 };
@@ -110,7 +110,10 @@ export const createBrickDisk = async ({ dir }: GlusterFiles, sizeMiB: number): P
 };
 
 /** Mounts it inside the machine alone: with the machine goes the mount, and with the mount the loop device. */
-export const mountBrickDisk = async ({ dir }: GlusterFiles, ns: HostNamespace): Promise<void> => {
+export const mountBrickDisk = async (
+  { dir }: Pick<GlusterFiles, 'dir'>,
+  ns: HostNamespace,
+): Promise<void> => {
   const { stdout } = await run(['losetup', '--find', '--show', join(dir, 'bricks.img')]);
   const device = stdout.trim();
   try {

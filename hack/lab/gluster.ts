@@ -32,6 +32,11 @@ export type GlusterNode = {
   sudoUser: string;
   /** A file system of its own: bricks are folders in it. */
   brickFolder: string;
+  /** The server's folder on the machine, and its place on the network: `powerOnServer` wants them. */
+  dir: string;
+  index: number;
+  /** Pid of the server's process 1 while it has power. */
+  initPid(): number | undefined;
   /** Runs a program on the server. */
   exec(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Standard output of the gluster command on this server; throws with its error. */
@@ -88,6 +93,8 @@ type Lab = {
   hosts: readonly string[];
 };
 type Machine = { ns: HostNamespace; daemons: Daemon[] };
+/** Where a machine stands: its folder, network, and whether it outlives this process. */
+type Place = { network: LabNetwork; index: number; detached: boolean };
 
 const glusterd = [
   '/usr/sbin/glusterd',
@@ -98,25 +105,13 @@ const glusterd = [
 const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/sshd_config'];
 
 const powerOn = async (
-  lab: Lab,
-  files: GlusterFiles,
-  index: number,
+  files: Pick<GlusterFiles, 'name' | 'dir' | 'address' | 'role'>,
+  place: Place,
   signal?: AbortSignal,
 ): Promise<Machine> => {
   wipeRun(files);
-  const { network, options } = lab;
-  const ns = await createHostNamespace(
-    {
-      name: files.name,
-      dir: files.dir,
-      index,
-      network,
-      mounts: glusterMounts,
-      kvm: false,
-      detached: options.detached ?? false,
-    },
-    signal,
-  );
+  const { name, dir } = files;
+  const ns = await createHostNamespace({ name, dir, mounts: glusterMounts, kvm: false, ...place }, signal);
   try {
     if (files.role === 'client') return { ns, daemons: [] };
     await mountBrickDisk(files, ns);
@@ -141,6 +136,25 @@ const powerOn = async (
   }
 };
 
+/**
+ * Power for a server of `startGluster` that has none, known by what that left: its folder and its place. Returns the
+ * pid of its process 1; it outlives this process.
+ */
+export const powerOnServer = async (
+  { name, dir, index }: Pick<GlusterNode, 'name' | 'dir' | 'index'>,
+  network: LabNetwork,
+  signal?: AbortSignal,
+): Promise<number> => {
+  const files = { name, dir, address: network.addressOf(index), role: 'server' as const };
+  return (await powerOn(files, { network, index, detached: true }, signal)).ns.initPid;
+};
+
+const placeOf = ({ network, options }: Lab, index: number): Place => ({
+  network,
+  index,
+  detached: options.detached ?? false,
+});
+
 /** What can be done to a machine that has power or has lost it. */
 const createControls = (lab: Lab, files: GlusterFiles, index: number, first: Machine) => {
   let machine: Machine | undefined = first;
@@ -154,6 +168,7 @@ const createControls = (lab: Lab, files: GlusterFiles, index: number, first: Mac
     await run(['ip', 'link', 'set', lab.network.portOf(index), state]);
   };
   return {
+    initPid: () => machine?.ns.initPid,
     exec,
     powerLoss: async (): Promise<void> => {
       const gone = machine;
@@ -161,7 +176,7 @@ const createControls = (lab: Lab, files: GlusterFiles, index: number, first: Mac
       await gone?.ns.kill();
     },
     powerOn: async (): Promise<void> => {
-      machine ??= await powerOn(lab, files, index);
+      machine ??= await powerOn(files, placeOf(lab, index));
     },
     cut: () => link('down'),
     heal: () => link('up'),
@@ -171,7 +186,11 @@ const createControls = (lab: Lab, files: GlusterFiles, index: number, first: Mac
   };
 };
 
-type Started = ReturnType<typeof createControls> & { files: GlusterFiles; credentials: HostCredentials };
+type Started = ReturnType<typeof createControls> & {
+  files: GlusterFiles;
+  index: number;
+  credentials: HostCredentials;
+};
 
 const startMachine = async (
   lab: Lab,
@@ -188,13 +207,14 @@ const startMachine = async (
   const files: GlusterFiles = { dir, name, address, role, ssh, hosts: lab.hosts };
   writeGlusterFiles(files);
   if (role === 'server') await createBrickDisk(files, lab.options.brickDiskMiB ?? 512);
-  const machine = await powerOn(lab, files, index, signal);
-  return { ...createControls(lab, files, index, machine), files, credentials: keys.credentials };
+  const machine = await powerOn(files, placeOf(lab, index), signal);
+  return { ...createControls(lab, files, index, machine), files, index, credentials: keys.credentials };
 };
 
 const nodeOf = ({ files, credentials, ...controls }: Started): GlusterNode => ({
   ...controls,
   name: files.name,
+  dir: files.dir,
   address: files.address,
   credentials,
   sudoUser,

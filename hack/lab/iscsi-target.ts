@@ -30,6 +30,8 @@ export type IscsiTarget = {
   /** A file system of its own for disks, as the server sees it. */
   lunFolder: string;
   network: LabNetwork;
+  /** Pid of the server's process 1: killing it ends all of the server. */
+  initPid: number;
   /** Runs a program on the server. */
   exec(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Standard output of tgtadm on the server; throws with its error. */
@@ -190,6 +192,7 @@ export const startIscsiTarget = async (
       sudoUser: targetUser,
       lunFolder,
       network,
+      initPid: machine.ns.initPid,
       stop: async () => {
         await machine.ns.kill();
         await forget();

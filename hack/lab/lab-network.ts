@@ -81,6 +81,13 @@ const describe = (bridge: string, prefix: string, first: number): LabNetwork => 
   },
 });
 
+/** The network of a lab by the name of its bridge, for who did not make it. */
+export const labNetworkOf = (bridge: string): LabNetwork => {
+  const piece = pieces[Number(/^ovcp(\d+)$/.exec(bridge)?.[1] ?? -1)];
+  if (piece === undefined) throw new Error(`${bridge} is no bridge of a lab`);
+  return describe(bridge, piece.prefix, piece.first);
+};
+
 /** Makes the bridge of a new lab on the first free piece of the documentation networks. Throws when all are taken. */
 export const createLabNetwork = async (owner: number = process.pid): Promise<LabNetwork> => {
   await removeAbandoned();

@@ -12,10 +12,16 @@ export type RecordedProcess = {
   how: 'terminate' | 'kill';
 };
 
+/** A Gluster server of a lab, which may have power or not. */
+export type RecordedServer = { name: string; dir: string; index: number };
+
 export type LabState = {
+  /** Who brings it up; undefined once it is up. */
+  starter: RecordedProcess | undefined;
   /** In the order in which they were started; they are stopped the other way round. */
   processes: RecordedProcess[];
   bridge: string | undefined;
+  gluster: RecordedServer[];
   operator: { kubeconfig: string; logPath: string; port: number; allowedImageRanges: string[] };
 };
 
@@ -56,6 +62,14 @@ export const stopRecorded = async (recorded: RecordedProcess, limitMs = 30_000):
 /** The state of the lab in `dir`; undefined when there is none. */
 export const readState = (dir: string): LabState | undefined =>
   existsSync(statePath(dir)) ? (JSON.parse(readFileSync(statePath(dir), 'utf8')) as LabState) : undefined;
+
+/** Something of the lab in `dir` runs, or somebody is bringing it up. */
+export const isLabUp = (dir: string): boolean => {
+  const state = readState(dir);
+  return (
+    state !== undefined && [...state.processes, state.starter].some((it) => it !== undefined && isRunning(it))
+  );
+};
 
 export const writeState = (dir: string, state: LabState): void => {
   writeFileSync(`${statePath(dir)}.new`, `${JSON.stringify(state, null, 2)}\n`);

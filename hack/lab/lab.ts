@@ -3,12 +3,25 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { ensureControlPlaneBinaries } from './control-plane-binaries.ts';
+import type { GlusterLab } from './gluster.ts';
 import { ensureGuestImage, type GuestImage } from './guest-image.ts';
+import type { IscsiTarget } from './iscsi-target.ts';
 import { type KvmHost, startKvmHosts } from './kvm-host.ts';
-import { isRunning, type LabState, readState, recordProcess, stopRecorded, writeState } from './lab-state.ts';
-import { credentialsSecret, hostPoolManifest, listOf } from './manifests.ts';
+import { createLabNetwork } from './lab-network.ts';
+import { serverLines, startStorageServers } from './lab-servers.ts';
+import {
+  isLabUp,
+  isRunning,
+  type LabState,
+  type RecordedProcess,
+  readState,
+  recordProcess,
+  stopRecorded,
+  writeState,
+} from './lab-state.ts';
+import { credentialsSecret, hostPoolManifest, listOf, storageSecrets } from './manifests.ts';
 import { installOperator, repositoryRoot, startOperator } from './operator.ts';
-import { ensureDebianPackages, guestImagePackages, kvmHostPackages } from './packages.ts';
+import { ensureDebianPackages, labPackages } from './packages.ts';
 import { freePorts } from './ports.ts';
 import { run, startDaemon, waitUntil } from './process.ts';
 
@@ -20,6 +33,8 @@ export const defaultLabDir = join(repositoryRoot, '.lab');
 export type Lab = {
   plane: ControlPlane;
   hosts: KvmHost[];
+  gluster: GlusterLab;
+  target: IscsiTarget;
   image: GuestImage;
   /** Where hosts and operator fetch the guest image from. */
   imageUrl: string;
@@ -54,10 +69,11 @@ const serveImage = async (dir: string, host: KvmHost, image: GuestImage) => {
 /** Shell assignments and, as comments, what a person does with them. */
 const envFile = (dir: string, lab: Lab): string => {
   const { plane, hosts, image, imageUrl, state } = lab;
-  const main = `node ${join(repositoryRoot, 'hack/lab/main.ts')}`;
   const names = hosts.map((host) => host.name.toUpperCase().replaceAll('-', '_'));
   return [
     '# Sourced by a shell: . .lab/env',
+    `export OVCP_LAB_DIR='${dir}'`,
+    `export OVCP_LAB="'${process.execPath}' '${join(repositoryRoot, 'hack/lab/main.ts')}'"`,
     `export KUBECONFIG='${plane.kubeconfig}'`,
     `export KUBECTL='${plane.kubectlPath}'`,
     `export OVCP_IMAGE_URL='${imageUrl}'`,
@@ -66,11 +82,12 @@ const envFile = (dir: string, lab: Lab): string => {
     ...hosts.map(
       (host, index) => `#   virsh on ${host.name} (${host.address}):  eval $VIRSH_${names[index]} list --all`,
     ),
+    ...serverLines(dir, lab),
     `export OVCP_METRICS='http://127.0.0.1:${state.operator.port}/metrics'`,
     `#   operator's log:   ${state.operator.logPath}`,
-    `#   operator, start:  ${main} operator-start`,
-    `#   operator, stop:   ${main} operator-stop`,
-    `#   take down:        ${main} down`,
+    `#   operator, start:  eval $OVCP_LAB operator-start`,
+    `#   operator, stop:   eval $OVCP_LAB operator-stop`,
+    `#   take down:        eval $OVCP_LAB down`,
     `#   hosts and their credentials as objects, applied already:  ${join(dir, 'hosts.json')}`,
     '',
   ].join('\n');
@@ -101,22 +118,40 @@ const startParts = async (
   signal?: AbortSignal,
 ): Promise<Lab> => {
   const state: LabState = {
+    starter: recordProcess('starter', process.pid),
     processes: [],
     bridge: undefined,
+    gluster: [],
     operator: { kubeconfig: '', logPath: join(dir, 'operator.log'), port: 0, allowedImageRanges: [] },
   };
-  say('starting the control plane');
-  const plane = await startControlPlane({ dir: join(dir, 'cp'), auditLog: true, detached: true }, signal);
-  state.processes.push(...plane.processes().map(({ name, pid }) => recordProcess(name, pid)));
+  const record = (processes: readonly RecordedProcess[], gluster: LabState['gluster'] = []): void => {
+    state.processes.push(...processes);
+    state.gluster.push(...gluster);
+    started(state);
+  };
+  // From here on no other may bring one up in this folder.
   started(state);
-  say('starting two KVM hosts');
-  const hosts = await startKvmHosts(
-    { dir: join(dir, 'kvm'), hosts: [{ name: 'node1' }, { name: 'node2' }], detached: true },
-    signal,
-  );
-  state.processes.push(...recordHosts(hosts));
-  state.bridge = hosts[0]?.bridge;
+  const network = await createLabNetwork();
+  state.bridge = network.bridge;
   started(state);
+  say('starting the control plane, two KVM hosts, three Gluster servers and an iSCSI target server');
+  const starts = [
+    startControlPlane({ dir: join(dir, 'cp'), auditLog: true, detached: true }, signal).then((plane) => {
+      record(plane.processes().map(({ name, pid }) => recordProcess(name, pid)));
+      return plane;
+    }),
+    startKvmHosts(
+      { dir: join(dir, 'kvm'), hosts: [{ name: 'node1' }, { name: 'node2' }], network, detached: true },
+      signal,
+    ).then((hosts) => {
+      record(recordHosts(hosts));
+      return hosts;
+    }),
+    startStorageServers(dir, network, record, signal),
+  ] as const;
+  // What is there when another fails is recorded, and so is taken down.
+  await Promise.allSettled(starts);
+  const [plane, hosts, servers] = await Promise.all(starts);
   const [first] = hosts;
   if (first === undefined) throw new Error('no KVM host');
   const image = await ensureGuestImage(say);
@@ -129,13 +164,15 @@ const startParts = async (
     port,
     allowedImageRanges: [`${first.gateway}/32`],
   };
+  state.starter = undefined;
   started(state);
-  return { plane, hosts, image, imageUrl: served.url, state };
+  return { plane, hosts, ...servers, image, imageUrl: served.url, state };
 };
 
 /**
- * Brings up control plane, two KVM hosts, the server of the guest image and (unless told otherwise) the operator and a
- * HostPool `kvm` of the hosts, all left running, with their state in `dir`. The hosts' Secrets are there in any case.
+ * Brings up control plane, two KVM hosts, three Gluster servers, an iSCSI target server, the server of the guest image
+ * and (unless told otherwise) the operator and a HostPool `kvm` of the hosts, all left running, with their state in
+ * `dir`. The Secrets of hosts and servers are there in any case.
  * What was started is taken down again when something fails.
  */
 export const labUp = async (
@@ -150,16 +187,15 @@ export const labUp = async (
 ): Promise<Lab> => {
   const dir = options.dir ?? defaultLabDir;
   const say = options.say ?? ((line) => process.stderr.write(`${line}\n`));
-  if (readState(dir)?.processes.some(isRunning) === true)
-    throw new Error(`a lab is up in ${dir}; take it down first`);
+  if (isLabUp(dir)) throw new Error(`a lab is up in ${dir}; take it down first`);
   await labDown(dir);
-  await ensureDebianPackages([...kvmHostPackages, ...guestImagePackages], say);
+  await ensureDebianPackages(labPackages, say);
   await ensureControlPlaneBinaries(say);
   mkdirSync(dir, { recursive: true });
   try {
     const lab = await startParts(dir, say, (state) => writeState(dir, state), signal);
     signal?.throwIfAborted();
-    const secrets = lab.hosts.map((host) => credentialsSecret(host));
+    const secrets = [...lab.hosts.map((host) => credentialsSecret(host)), ...storageSecrets(lab)];
     const objects = options.hostPool === false ? secrets : [...secrets, hostPoolManifest(lab.hosts)];
     writeFileSync(join(dir, 'hosts.json'), listOf(objects), { mode: 0o600 });
     await lab.plane.mustKubectl(['apply', '--server-side', '-f', join(dir, 'hosts.json')]);

@@ -1,11 +1,14 @@
 /** The doors of `make lab` and `make lab-down`. */
 import { defaultLabDir, labDown, labUp, startLabOperator, stopLabOperator } from './lab.ts';
-import { isRunning, readState } from './lab-state.ts';
+import { serverOff, serverOn } from './lab-servers.ts';
+import { isLabUp, isRunning, readState } from './lab-state.ts';
+
+const dir = process.env['OVCP_LAB_DIR'] ?? defaultLabDir;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const status = (): void => {
-  const state = readState(defaultLabDir);
+  const state = readState(dir);
   if (state === undefined) print('no lab is up');
   for (const recorded of state?.processes ?? []) {
     print(
@@ -15,7 +18,7 @@ const status = (): void => {
 };
 
 const up = async (): Promise<void> => {
-  if (readState(defaultLabDir)?.processes.some(isRunning) === true) {
+  if (isLabUp(dir)) {
     print('the lab is up already');
     status();
     return;
@@ -24,21 +27,29 @@ const up = async (): Promise<void> => {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => interrupted.abort(new Error(`interrupted by ${name}`)));
   }
-  await labUp({ operator: !process.argv.includes('--no-operator') }, interrupted.signal);
-  print(`the lab is up; next:  . ${defaultLabDir}/env`);
+  await labUp({ dir, operator: !process.argv.includes('--no-operator') }, interrupted.signal);
+  print(`the lab is up; next:  . ${dir}/env`);
+};
+
+const serverName = (): string => {
+  const name = process.argv[3];
+  if (name === undefined) throw new Error('say which Gluster server, such as g3');
+  return name;
 };
 
 const commands: Record<string, () => Promise<void> | void> = {
   up,
-  down: () => labDown(),
+  down: () => labDown(dir),
   status,
-  'operator-start': () => startLabOperator(defaultLabDir),
-  'operator-stop': () => stopLabOperator(defaultLabDir),
+  'operator-start': () => startLabOperator(dir),
+  'operator-stop': () => stopLabOperator(dir),
+  'server-off': () => serverOff(dir, serverName()),
+  'server-on': () => serverOn(dir, serverName()),
 };
 
 const command = commands[process.argv[2] ?? ''];
 if (command === undefined) {
-  process.stderr.write(`usage: node hack/lab/main.ts ${Object.keys(commands).join('|')}\n`);
+  process.stderr.write(`usage: node hack/lab/main.ts ${Object.keys(commands).join('|')} [server]\n`);
   process.exitCode = 2;
 } else {
   await command();

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import type { GlusterLab } from './gluster.ts';
+import type { IscsiTarget } from './iscsi-target.ts';
 import type { KvmHost } from './kvm-host.ts';
 
 /** Namespace of the operator and of the credentials it reads. */
@@ -19,6 +22,33 @@ export const credentialsSecret = (host: KvmHost, namespace = operatorNamespace):
     'ca.crt': base64(host.credentials.tls.ca),
   },
 });
+
+const opaqueSecret = (name: string, data: Readonly<Record<string, string>>): object => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  type: 'Opaque',
+  metadata: { name, namespace: operatorNamespace },
+  data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, base64(text)])),
+});
+
+/** The Secrets that StoragePools of these servers name, with a CHAP secret of this lab's own. */
+export const storageSecrets = ({
+  gluster: { nodes },
+  target,
+}: {
+  gluster: Pick<GlusterLab, 'nodes'>;
+  target: Pick<IscsiTarget, 'credentials'>;
+}): object[] => [
+  opaqueSecret('gluster-ssh', {
+    'ssh-privatekey': nodes[0]?.credentials.sshPrivateKey ?? '',
+    known_hosts: nodes.map(({ credentials }) => credentials.sshKnownHosts).join(''),
+  }),
+  opaqueSecret('san-ssh', {
+    'ssh-privatekey': target.credentials.sshPrivateKey,
+    known_hosts: target.credentials.sshKnownHosts,
+  }),
+  opaqueSecret('san-chap', { 'chap-password': randomBytes(12).toString('hex') }),
+];
 
 export type Transport = 'unix' | 'ssh' | 'tls';
 

@@ -90,6 +90,11 @@ export const iscsiTargetPackages: readonly string[] = [
   'sudo',
 ];
 
+/** Debian packages of the whole of `make lab` and `make demo`. */
+export const labPackages: readonly string[] = [
+  ...new Set([...kvmHostPackages, ...guestImagePackages, ...glusterPackages, ...iscsiTargetPackages]),
+];
+
 const policyPath = '/usr/sbin/policy-rc.d';
 
 const installedPackages = async (names: readonly string[]): Promise<Set<string>> => {

@@ -114,24 +114,37 @@ describe('make demo', { timeout: 900_000 }, () => {
     }
   });
 
-  it('shows a real machine on KVM hosts, heals it, and takes all down again', async () => {
+  it('shows a real machine on KVM hosts and storage servers, heals both, and takes all down again', async () => {
     const { code, text } = await makeDemo(['EXIT=1'], env);
     expect({ code, failed: failed(text) }, text).toEqual({ code: 0, failed: [] });
     expect(seen(text)).toEqual([
       'everything is set up',
       'the quickstart is applied',
       'the hosts are ready',
+      'a volume is made on three servers, and mounted on the hosts',
+      'the image is copied to the volume',
       'the machine has a host',
       'the machine runs and has an address',
       "the guest's own serial line",
       'virsh on the host says the same',
+      'its disks are on the storage servers',
       'a data disk is attached while the machine runs',
       'virsh destroy behind our back: it heals',
+      'the Gluster server g3 dies, and the machine goes on',
+      'its pool says Degraded, and why',
+      'g3 comes back, and all is healed',
       'the machine is stopped and started',
       'the machine is deleted, and gone from its host',
+      'the storage is deleted, and nothing is left on its servers',
       'everything is taken down',
     ]);
     expect(text).toMatch(/\| ovcp-guest ready hostname=web-1 ip=eth0:192\.168\.150\.\d+ /);
+    expect(text).toContain('| Number of Bricks: 1 x 3 = 3');
+    expect(text).toContain('| kept on a LUN');
+    expect(text).toContain('| written without g3');
+    expect(text).toMatch(/\| Degraded: Of 3 bricks these are down: a\/a3\. \d+ entr/);
+    expect(text).toContain('| entries that wait for healing, g1: 0, g2: 0, g3: 0');
+    expect(text).toMatch(/StoragePool gv0 {2}driver=gluster .*health=Healthy .*ready=True/);
     expect(existsSync(join(parent, 'l'))).toBe(false);
   });
 });

@@ -52,7 +52,7 @@ describe('what the documentation shows', () => {
     });
     const quickstart = join(dir, 'quickstart');
     await mkdir(quickstart);
-    for (const { file, text } of fillSamples(readSamples(), stage.demoHosts, stage.image)) {
+    for (const { file, text } of fillSamples(readSamples(), { hosts: stage.demoHosts, image: stage.image })) {
       await writeFile(join(quickstart, file), text);
     }
     await stage.mustKubectl(['apply', '--server-side', '-f', quickstart]);

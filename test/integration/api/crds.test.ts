@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kinds } from '../../../src/api/kinds.ts';
 import { type ApiCluster, mustFail, samples, startApiCluster } from './api-cluster.ts';
@@ -34,6 +35,14 @@ describe('the API server takes every CRD', () => {
 describe('samples', () => {
   it('accepts the quickstart, file by file in its order', async () => {
     for (const { path } of samples('quickstart')) await cluster.mustKubectl(['create', '-f', path]);
+  });
+
+  it('accepts what stands beside it where there are storage servers', async () => {
+    for (const { path } of samples('storage')) {
+      // Its image and machine have the names of those of the quickstart: another namespace.
+      const stdin = readFileSync(path, 'utf8').replace('namespace: team-a', 'namespace: default');
+      await cluster.mustKubectl(['create', '--dry-run=server', '-f', '-'], { stdin });
+    }
   });
 
   it('accepts one of every kind', async () => {

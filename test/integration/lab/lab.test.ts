@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { labDown, labUp } from '../../../hack/lab/lab.ts';
+import { onServer } from '../../../hack/lab/lab-servers.ts';
 import { isRunning, readState } from '../../../hack/lab/lab-state.ts';
 import { run } from '../../../hack/lab/process.ts';
 
@@ -42,12 +43,32 @@ describe('make lab', () => {
       'hostpool.ovcp.dev/kvm',
     ]);
     expect(env).toContain(`OVCP_IMAGE_CHECKSUM='sha256:${lab.image.sha256.qcow2}'`);
+    const servers = await run([
+      'sh',
+      '-c',
+      `. ${dir}/env; eval $SSH_G2 gluster pool list; eval $SSH_SAN tgtadm --lld iscsi --op show --mode sys; $KUBECTL get secret -n ovcp-system -o name`,
+    ]);
+    expect(servers.stdout).toMatch(/localhost +\tConnected/);
+    expect(servers.stdout).toContain('State: ready');
+    for (const name of ['gluster-ssh', 'san-ssh', 'san-chap'])
+      expect(servers.stdout).toContain(`secret/${name}`);
     const served = await fetch(lab.imageUrl);
     expect((await served.arrayBuffer()).byteLength).toBeGreaterThan(1_000_000);
     await expect(labUp({ dir, operator: false })).rejects.toThrow('a lab is up');
 
+    const first = readState(dir)?.processes ?? [];
+    expect(first.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['host node1', 'server g3', 'server san']),
+    );
+    expect(first.every(isRunning)).toBe(true);
+    await run(['sh', '-c', `. ${dir}/env; eval $OVCP_LAB server-off g3`]);
+    expect(first.filter((it) => !isRunning(it)).map(({ name }) => name)).toEqual(['server g3']);
+    await expect(onServer(dir, 'g3', ['true'])).rejects.toThrow('g3 has no power');
+    // What brings it back ends at once; the server stays, and the lab knows it.
+    await run(['sh', '-c', `. ${dir}/env; eval $OVCP_LAB server-on g3`]);
+    expect((await onServer(dir, 'g3', ['gluster', 'pool', 'list'])).stdout).toContain('localhost');
     const recorded = readState(dir)?.processes ?? [];
-    expect(recorded.map(({ name }) => name)).toContain('host node1');
+    expect(recorded).toHaveLength(first.length);
     expect(recorded.every(isRunning)).toBe(true);
     await labDown(dir);
     expect(recorded.filter(isRunning)).toEqual([]);
