@@ -200,7 +200,8 @@ export type ServedStep =
   | { readonly kind: 'createClone'; readonly from: DiskIdentity; readonly sizeBytes: number }
   | { readonly kind: 'grow'; readonly sizeBytes: number }
   | { readonly kind: 'delete' }
-  | { readonly kind: 'publish'; readonly initiator: Initiator }
+  /** `alone`: refused as `conflict`, and nothing changed, while anybody else is let in. */
+  | { readonly kind: 'publish'; readonly initiator: Initiator; readonly alone?: boolean }
   /** Takes the right away and ends the sessions; returns when the server proves that none is left. */
   | { readonly kind: 'revoke'; readonly initiator: Initiator };
 
@@ -216,7 +217,8 @@ export interface DiskServer {
   see(disk: DiskIdentity, signal: AbortSignal): Promise<ServedSight>;
   /** All disks of ours on the pool, in calls that do not depend on their number. */
   list(signal: AbortSignal): Promise<readonly DiskIdentity[]>;
-  take(disk: DiskIdentity, step: ServedStep, signal: AbortSignal): Promise<void>;
+  /** Answers the disk as `see` shows it right after; undefined where that could not be told. */
+  take(disk: DiskIdentity, step: ServedStep, signal: AbortSignal): Promise<ServedSight | undefined>;
   /** Long work, cancellable: makes the disk and writes it. Does nothing when it is there and complete. */
   fill(
     disk: DiskIdentity,

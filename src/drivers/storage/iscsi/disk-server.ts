@@ -53,6 +53,8 @@ const sightSchema = z
     sessions: z.array(z.string()),
   })
   .nullable();
+/** What a step answers: null when the disk could not be looked at after it. */
+const afterSchema = z.object({ seen: sightSchema }).nullable();
 
 const checkUid = ({ diskUid }: DiskIdentity): void => {
   if (!isUid(diskUid)) throw new Fault('invalid', 'The uid of a disk is not one.');
@@ -74,13 +76,9 @@ export const servedDisk = ({ wish, software, identity }: IscsiPool, diskUid: str
   wwn: unitWwn(diskUid),
 });
 
-const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal): Promise<ServedSight> => {
-  const request = poolRequest(pool, 'see', { disk: disk.diskUid });
-  const value = await ask(pool.link, pool.program, request, {}, signal);
-  const seen = sightSchema.safeParse(value);
-  if (!seen.success) throw malformed(pool.link.endpoint.name);
-  if (seen.data === null) return { kind: 'absent' };
-  const { size, allocated, complete, published, sessions } = seen.data;
+const sightOf = (pool: IscsiPool, disk: DiskIdentity, seen: z.output<typeof sightSchema>): ServedSight => {
+  if (seen === null) return { kind: 'absent' };
+  const { size, allocated, complete, published, sessions } = seen;
   const served = servedDisk(pool, disk.diskUid);
   return {
     kind: 'present',
@@ -91,6 +89,13 @@ const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal)
     sessions,
     served,
   };
+};
+
+const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal): Promise<ServedSight> => {
+  const request = poolRequest(pool, 'see', { disk: disk.diskUid });
+  const seen = sightSchema.safeParse(await ask(pool.link, pool.program, request, {}, signal));
+  if (!seen.success) throw malformed(pool.link.endpoint.name);
+  return sightOf(pool, disk, seen.data);
 };
 
 const initiatorOf = (step: Extract<ServedStep, { kind: 'publish' | 'revoke' }>): { initiator: string } => {
@@ -114,7 +119,11 @@ const requestOf = (step: ServedStep): { op: string; more: object; limitMs: numbe
     case 'delete':
       return { op: 'delete', more: {}, limitMs: STEP_LIMIT_MS };
     case 'publish':
-      return { op: 'publish', more: initiatorOf(step), limitMs: STEP_LIMIT_MS };
+      return {
+        op: 'publish',
+        more: { ...initiatorOf(step), alone: step.alone === true },
+        limitMs: STEP_LIMIT_MS,
+      };
     case 'revoke':
       return { op: 'revoke', more: initiatorOf(step), limitMs: STEP_LIMIT_MS };
     default:
@@ -171,7 +180,11 @@ export const createDiskServer = (pool: IscsiPool): DiskServer => {
       checked(disk);
       const { op, more, limitMs } = requestOf(step);
       const request = poolRequest(pool, op, { disk: disk.diskUid, ...more });
-      await ask(pool.link, pool.program, request, { timeoutMs: limitMs }, signal);
+      const after = afterSchema.safeParse(
+        await ask(pool.link, pool.program, request, { timeoutMs: limitMs }, signal),
+      );
+      if (!after.success) throw malformed(pool.link.endpoint.name);
+      return after.data === null ? undefined : sightOf(pool, disk, after.data.seen);
     },
     fill: async (disk, fill, progress, signal) => {
       // Whoever told the end may do so before anybody listens.

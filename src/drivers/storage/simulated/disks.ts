@@ -130,8 +130,14 @@ const grow = (context: DisksContext, disk: DiskIdentity, sizeBytes: number): voi
   if (target !== undefined) target.sizeBytes = sizeBytes;
 };
 
-const publish = ({ world }: DisksContext, { diskUid }: DiskIdentity, iqn: string): void => {
+const publish = (
+  { world }: DisksContext,
+  { diskUid }: DiskIdentity,
+  { initiator: { iqn }, alone }: Extract<ServedStep, { kind: 'publish' }>,
+): void => {
   const admitted = world.fabric.targets.get(diskTargetIqn(diskUid))?.admitted;
+  if (alone === true && [...(admitted ?? [])].some((other) => other !== iqn))
+    throw new Fault('conflict', 'Another host is let in.');
   if (admitted?.has(iqn) === false && admitted.size >= 2)
     throw new Fault('conflict', 'The disk is open to two hosts already.');
   admitted?.add(iqn);
@@ -169,7 +175,7 @@ const takeStep = (context: DisksContext, disk: DiskIdentity, step: ServedStep): 
       return;
     case 'publish':
       completeDisk(context, disk);
-      return publish(context, disk, step.initiator.iqn);
+      return publish(context, disk, step);
     case 'revoke':
       return revoke(context, disk, step.initiator.iqn);
     default:
@@ -289,6 +295,7 @@ export const createDisks = (context: DisksContext): DiskServer => {
         () => {
           checkNames(disk, step);
           takeStep(context, disk, step);
+          return see(context, disk);
         },
         signal,
       ),

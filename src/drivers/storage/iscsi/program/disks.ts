@@ -213,6 +213,8 @@ def op_publish(request):
         room.server.check()
         room.complete(room.uid)
         with server_lock():
+            if request.get('alone') and set(room.server.sight(room.uid)['published']) - {request['initiator']}:
+                raise Refused('conflict', 'another host is let in')
             room.server.publish(room.uid, request['initiator'])
 
 
@@ -256,5 +258,19 @@ def op_mend(request):
         room.server.mend()
 
 
+def seen_after(run):
+    def step(request):
+        run(request)
+        try:
+            return {'seen': op_see(request)}
+        except (Refused, OSError):
+            # What was done, and proved, stays so: whoever asks has to look.
+            return None
+
+    return step
+
+
 OPERATIONS = {name[3:]: run for name, run in list(globals().items()) if name.startswith('op_')}
+for name in ('blank', 'clone', 'grow', 'delete', 'publish', 'revoke'):
+    OPERATIONS[name] = seen_after(OPERATIONS[name])
 `;
