@@ -23,13 +23,14 @@ export type Plan<Step> =
 /**
  * How a step ended when no fault was thrown.
  * - `done`    its effect is there; `seen` is the new sighting and the plan is asked again.
- * - `wrote`   it changed the object itself (intent, finalizer): the world is gathered again, the sighting kept.
+ * - `wrote`   it changed the object itself (intent, finalizer): the world is gathered again, the sighting kept unless
+ *             another one is told.
  * - `started` long work is under way: the pass ends, an event or the poll after `afterMs` brings the next.
  * - `gone`    the last finalizer was removed: there is nothing left to write a status to.
  */
 export type Taken<Seen> =
   | { readonly kind: 'done'; readonly seen: Seen }
-  | { readonly kind: 'wrote' }
+  | { readonly kind: 'wrote'; readonly seen?: Seen }
   | { readonly kind: 'started'; readonly afterMs?: number }
   | { readonly kind: 'gone' };
 
@@ -158,6 +159,7 @@ const follow = async <K extends string, World, Seen, Step extends { readonly kin
           return { kind: 'gone' };
         }
         trail.world = world;
+        seen = taken.seen ?? seen;
         break;
       }
       case 'started':

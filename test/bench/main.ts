@@ -7,14 +7,18 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { apiWrites } from './figures/api-writes.ts';
+import { attach } from './figures/attach.ts';
 import { burst } from './figures/burst.ts';
 import { destroy } from './figures/destroy.ts';
+import { disksAtOnce } from './figures/disks-at-once.ts';
 import { heldConnection } from './figures/held-connection.ts';
 import { idle } from './figures/idle.ts';
+import { images } from './figures/images.ts';
 import { kvmCreate } from './figures/kvm-create.ts';
 import { memory } from './figures/memory.ts';
 import { restart } from './figures/restart.ts';
-import { type Figure, isMet, page, type Report, type Skipped, table } from './harness/figure.ts';
+import { sweep } from './figures/sweep.ts';
+import { type Figure, isMet, page, type Report, type RowRun, type Skipped, table } from './harness/figure.ts';
 
 const rows: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   'api-writes': apiWrites,
@@ -23,6 +27,10 @@ const rows: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   burst,
   'kvm-create': kvmCreate,
   'virsh-destroy': destroy,
+  attach,
+  images,
+  sweep,
+  'disks-at-once': disksAtOnce,
   'held-connection': heldConnection,
   memory,
 };
@@ -30,22 +38,30 @@ const rows: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
 const machineWords = (): string => {
   const [first] = cpus();
   const gib = Math.round(totalmem() / 1024 ** 3);
-  return `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${gib} GiB, Node ${process.versions.node}, load average ${(loadavg()[0] ?? 0).toFixed(1)} before it began`;
+  return `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${gib} GiB, Node ${process.versions.node}`;
 };
 
+const load = (): number => loadavg()[0] ?? 0;
+
+/** A row that fails is told as not measured, and the others go on. */
 const measure = async (names: readonly string[]): Promise<Report> => {
-  const startedAt = new Date().toISOString();
   const figures: Figure[] = [];
   const skipped: Skipped[] = [];
+  const runs: RowRun[] = [];
   for (const name of names) {
     process.stderr.write(`measuring ${name}\n`);
+    const startedMs = Date.now();
+    const loadBefore = load();
     try {
       figures.push(...((await rows[name]?.()) ?? []));
     } catch (error) {
       skipped.push({ row: name, why: (error as Error).message });
     }
+    const seconds = (Date.now() - startedMs) / 1000;
+    const startedAt = new Date(startedMs).toISOString();
+    runs.push({ row: name, startedAt, seconds, loadBefore, loadAfter: load() });
   }
-  return { startedAt, machine: machineWords(), figures, skipped };
+  return { machine: machineWords(), runs, figures, skipped };
 };
 
 const resultsPath = 'bench-results/bench.json';
@@ -61,6 +77,7 @@ const withKept = async (report: Report, measured: readonly string[]): Promise<Re
     all.toSorted((a, b) => order.indexOf(a.row) - order.indexOf(b.row));
   return {
     ...report,
+    runs: inOrder([...former.runs.filter(isKept), ...report.runs]),
     figures: inOrder([...former.figures.filter(isKept), ...report.figures]),
     skipped: inOrder([...former.skipped.filter(isKept), ...report.skipped]),
   };

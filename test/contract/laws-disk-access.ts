@@ -169,4 +169,40 @@ export const accessLaws: readonly DiskLaw[] = [
       await dropDisks(bench, disk);
     },
   },
+  {
+    id: 'D-31',
+    title: 'a host that is to be alone is not let in beside another one',
+    check: async (bench) => {
+      const disk = await madeDisk(bench, size, hostA);
+      const alone = (iqn: string): ServedStep => ({ kind: 'publish', initiator: { iqn }, alone: true });
+      await expect(bench.disks.take(disk, alone(hostB), never)).rejects.toMatchObject({
+        name: 'Fault',
+        kind: 'conflict',
+      });
+      expect(await present(bench, disk)).toMatchObject({ published: [hostA] });
+      await bench.disks.take(disk, alone(hostA), never);
+      await bench.disks.take(disk, revoke(hostA), never);
+      await bench.disks.take(disk, alone(hostB), never);
+      expect(await present(bench, disk)).toMatchObject({ published: [hostB] });
+      await dropDisks(bench, disk);
+    },
+  },
+  {
+    id: 'D-32',
+    title: 'a step answers the disk as a look shows it right after',
+    check: async (bench) => {
+      const disk = await madeDisk(bench, size);
+      const steps: readonly ServedStep[] = [
+        { kind: 'createBlank', sizeBytes: size },
+        publish(hostA),
+        revoke(hostA),
+        { kind: 'grow', sizeBytes: 2 * size },
+        { kind: 'delete' },
+      ];
+      for (const step of steps) {
+        const after = await bench.disks.take(disk, step, never);
+        expect(after).toEqual(await bench.disks.see(disk, never));
+      }
+    },
+  },
 ];

@@ -3,6 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isWriteOfOperator, type Life, lateMs, live } from '../bench/figures/api-writes.ts';
 import { isRenewal, requestsByKind } from '../bench/figures/idle.ts';
 import { sleep } from '../bench/harness/cluster.ts';
+import {
+  createDisks,
+  diskName,
+  failedCalls,
+  mostAtOnce,
+  servedPool,
+  servedPoolName,
+} from '../bench/harness/disks.ts';
+import { followDisks } from '../bench/harness/machines.ts';
+import { simulatedPool } from '../bench/harness/objects.ts';
 import type { Counts } from '../bench/harness/operator-protocol.ts';
 import {
   converge,
@@ -12,6 +22,9 @@ import {
 } from '../bench/harness/simulated-lab.ts';
 
 const machines = 12;
+const servedDisks = 200;
+/** The shortest that a HostPool may have. */
+const auditSeconds = 30;
 
 let lab: SimulatedLab;
 beforeAll(async () => {
@@ -55,6 +68,21 @@ it('a guest that tells of itself costs one more write', async () => {
   expect(machine.toSorted()).toEqual([...frugal, 'patch status']);
 });
 
+it('makes many disks that are asked for at once on a storage server, and no call of it fails for load', async () => {
+  await lab.cluster.apply(simulatedPool(2, { auditPeriodSeconds: auditSeconds }), servedPool());
+  const disks = await followDisks(lab.cluster);
+  await lab.operator.driven();
+  await createDisks(lab.cluster, 'load', servedPoolName, { count: servedDisks });
+  for (let index = 0; index < servedDisks; index += 1)
+    await disks.when(`load/${diskName(index)}`, (it) => it?.status?.volume !== undefined, 300_000);
+  await disks.stop();
+  const calls = await lab.operator.driven();
+  expect(failedCalls(calls)).toEqual([]);
+  const made = calls.filter(({ call }) => call === 'disk.createBlank');
+  expect(made).toHaveLength(servedDisks);
+  expect(mostAtOnce(made)).toBeLessThanOrEqual(2);
+});
+
 describe('a converged fleet', () => {
   beforeAll(async () => {
     await lab.operator.guests({ agent: false });
@@ -75,6 +103,14 @@ describe('a converged fleet', () => {
     const besides = (counts: Counts) => Object.entries(counts.calls).filter(([name]) => name !== 'survey');
     expect(besides(after)).toEqual(besides(calls));
     expect(after.mutating).toBe(calls.mutating);
+  });
+
+  it('has a storage server swept as a whole, and none of the disks on it asked about', async () => {
+    await lab.operator.driven();
+    await sleep(1.5 * auditSeconds * 1000);
+    const calls = (await lab.operator.driven()).map(({ call }) => call);
+    expect(new Set(calls)).toEqual(new Set(['sweep']));
+    expect(calls.length).toBeLessThanOrEqual(2);
   });
 
   it('is not written to by an operator that starts again, nor are its hosts', async () => {

@@ -1,21 +1,17 @@
 /** Wires the pass of one disk to its queue and to everything whose change matters to it. */
 import { fitTo } from '../../api/fit.ts';
 import { vmUuid } from '../../api/identity.ts';
-import { API_VERSION } from '../../api/kind.ts';
 import { type VirtualDisk, type VirtualDiskStatus, virtualDisk } from '../../api/virtual-disk.ts';
 import type { Controller } from '../../runtime/controller.ts';
 import { statusEqual } from '../../runtime/equal.ts';
-import { Fault, isFault } from '../../runtime/fault.ts';
 import { createJobs, type Jobs } from '../../runtime/jobs.ts';
 import { priorities } from '../../runtime/queue.ts';
-import { FIELD_MANAGER } from '../context.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { createKindController } from '../kind-controller.ts';
 import { referenceTo } from '../object-writes.ts';
 import { isServed } from '../served.ts';
 import { standingEvents } from '../standing.ts';
-import { claimOf, homeOf } from './claim.ts';
 import { decide } from './decide.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
@@ -23,6 +19,7 @@ import { see } from './see.ts';
 import { statusOf } from './status.ts';
 import { take } from './take.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
+import { writeDiskStatus } from './write-status.ts';
 
 const fit = fitTo(virtualDisk.status);
 
@@ -112,67 +109,6 @@ const followGhosts = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   });
 };
 
-/** The API server gives up on a request long before this. */
-const lateWriteMs = 180_000;
-
-/** Notes that a claim is on its way, until it is known what became of it. */
-const mark = (
-  { context, granting }: GatherDeps,
-  uid: string,
-  { letsGo, grants }: { readonly letsGo: boolean; readonly grants: boolean },
-): (() => void) => {
-  if (letsGo) context.releasing.add(uid);
-  if (grants) granting.add(uid);
-  return () => {
-    context.releasing.delete(uid);
-    granting.delete(uid);
-  };
-};
-
-/**
- * The claim is computed once more in the very turn in which it is sent: a machine that was switched on meanwhile keeps
- * it, and one that reads the cache while the release is on its way sees `releasing`.
- */
-const write = async (
-  gathering: GatherDeps,
-  world: DiskWorld,
-  seen: DiskSight | undefined,
-  status: VirtualDiskStatus,
-  signal: AbortSignal,
-): Promise<VirtualDiskStatus | undefined> => {
-  const { context } = gathering;
-  const { namespace, name, uid } = world.disk.metadata;
-  const fresh = gather(gathering, `${namespace}/${name}`);
-  const letsGo =
-    world.disk.status?.claim !== undefined && status.claim?.vmUid !== world.disk.status.claim.vmUid;
-  if (letsGo && (fresh === undefined || claimOf(fresh, seen, homeOf(fresh))?.vmUid !== status.claim?.vmUid)) {
-    throw new Fault('conflict', 'The machines of the disk changed meanwhile.');
-  }
-  const grants = status.claim !== undefined && status.claim.vmUid !== world.disk.status?.claim?.vmUid;
-  if (grants && fresh?.copying === true) throw new Fault('conflict', 'The disk is being copied meanwhile.');
-  const settled = mark(gathering, uid, { letsGo, grants });
-  const resourceVersion = (fresh ?? world).disk.metadata.resourceVersion;
-  try {
-    const written = await context.kinds.disks.resource.applyStatus(
-      {
-        apiVersion: API_VERSION,
-        kind: 'VirtualDisk',
-        metadata: { namespace, name, uid, resourceVersion },
-        status,
-      },
-      { fieldManager: FIELD_MANAGER, force: true },
-      signal,
-    );
-    settled();
-    return written.status;
-  } catch (error) {
-    // Refused is refused; a write whose end is unknown may still arrive.
-    if (isFault(error) && error.kind !== 'unreachable' && error.kind !== 'busy') settled();
-    else context.clock.after(lateWriteMs, settled);
-    throw error;
-  }
-};
-
 export const createDiskController = (deps: ControllerDeps): DiskController => {
   const { context, events, log } = deps;
   const keysByUid = (uid: string): readonly string[] =>
@@ -188,7 +124,7 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
       for (const key of keysByUid(uid)) controller.enqueue(key);
     },
   });
-  const gathering: GatherDeps = { context, jobs, granting: new Set() };
+  const gathering: GatherDeps = { context, jobs, lastSeen: new Map(), granting: new Set() };
   const sights = new WeakMap<DiskWorld, DiskSight>();
   const controller: Controller<string> = createKindController<
     DiskWorld,
@@ -197,7 +133,7 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
     VirtualDiskStatus
   >(deps, 'virtualdisk', {
     gather: (key) => gather(gathering, key),
-    see: (world, signal) => see(context, world, signal),
+    see: (world, signal) => see(gathering, world, signal),
     plan: (world, seen) => decide(world, seen).plan,
     take: (world, seen, step, signal) => take(gathering, world, seen, step, signal),
     statusOf: (world, seen, plan, fault, nowMs) => {
@@ -205,12 +141,16 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
       return fit(statusOf(world, seen, plan, fault, nowMs));
     },
     current: ({ disk }) => disk.status,
-    write: (world, status, signal) => write(gathering, world, sights.get(world), status, signal),
+    write: (world, status, signal) => writeDiskStatus(gathering, world, sights.get(world), status, signal),
     observe: ({ world, before, after }) => {
       for (const happening of standingEvents(before?.conditions, after?.conditions)) {
         if (happening.type === 'Warning') events.emit(referenceTo(world.disk), happening);
       }
     },
+  });
+  context.kinds.disks.store.subscribe(({ old, new: now }) => {
+    if (old !== undefined && old.metadata.uid !== now?.metadata.uid)
+      gathering.lastSeen.delete(old.metadata.uid);
   });
   follow(deps, (key, priority) => controller.enqueue(key, priority));
   followGhosts(deps, (key) => controller.enqueue(key));

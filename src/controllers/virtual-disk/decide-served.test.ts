@@ -4,6 +4,7 @@ import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import type { VmSeen } from '../../drivers/hypervisor/contract.ts';
 import type { ServedSight } from '../../drivers/storage/contract.ts';
 import { decide } from './decide.ts';
+import { actsUnseen } from './decide-served.ts';
 import { GiB, sampleDisk, sampleUser, sampleWorld } from './sample-world.ts';
 import { statusOf } from './status.ts';
 import type { DiskSight, DiskWorld, ServedWorld } from './world.ts';
@@ -141,12 +142,12 @@ describe('who is let in', () => {
 
   it('is the host of the claim, after the claim is written', () => {
     const unclaimed = world(made(), { users });
-    expect(stepOf(unclaimed, present())).toBe('settled');
-    expect(statusOf(unclaimed, present(), undefined, undefined, 0).claim).toEqual(claim);
+    expect(stepOf(unclaimed, present())).toEqual({ kind: 'grant', claim });
+    expect(statusOf(unclaimed, present(), undefined, undefined, 0).claim).toBeUndefined();
     const claimed = world(made({ claim }), { users });
     expect(stepOf(claimed, present())).toEqual({
       kind: 'serve',
-      step: { kind: 'publish', initiator: { iqn: host1 } },
+      step: { kind: 'publish', initiator: { iqn: host1 }, alone: true },
     });
     const after = statusOf(claimed, present({ published: [host1] }), undefined, undefined, 0);
     expect(after.claim).toEqual({ ...claim, published: true });
@@ -186,10 +187,7 @@ describe('who is let in', () => {
     const still = { ...present({ published: [host1] }), ghost: off };
     expect(statusOf(held, still, undefined, undefined, 0).claim).toMatchObject({ vmUid: 'm1' });
     const out = { ...present(), ghost: off };
-    expect(stepOf(held, out)).toBe('settled');
-    const next = statusOf(held, out, undefined, undefined, 0).claim;
-    expect(next).toMatchObject({ vmUid: 'm2' });
-    expect(next?.published).toBeUndefined();
+    expect(stepOf(held, out)).toEqual({ kind: 'grant', claim: { ...claim, vmUid: 'm2', vmName: 'web-2' } });
   });
 
   it('is never cut off on a guess when the claim was lost', () => {
@@ -255,6 +253,39 @@ describe('who is let in', () => {
     // Somebody works there: the machine that has the disk by right is not held up.
     expect(stepOf(claimed, present({ published: [host1, host2], sessions: [host2] }))).toBe('settled');
     expect(stepOf(claimed, present({ published: [host2], sessions: [host2] }))).toBe('wait');
+  });
+});
+
+describe('what the server said last', () => {
+  const users = [sampleUser()];
+  const unseen = (it: DiskWorld, seen: DiskSight): boolean => {
+    const { plan } = decide(it, seen);
+    return (
+      seen.served !== undefined && actsUnseen(it, seen.served, plan.kind === 'step' ? plan.step : undefined)
+    );
+  };
+
+  it('is enough to give a disk that nobody had to a machine', () => {
+    expect(unseen(world(made(), { users }), present())).toBe(true);
+    expect(unseen(world(made({ claim }), { users }), present())).toBe(true);
+  });
+
+  it('is enough to let out the host of the claim, by the word of its hosts', () => {
+    const gone = world(made({ claim: { ...claim, published: true } }), { users: [] });
+    const seen = { ...present({ published: [host1], sessions: [host1] }), ghost: off };
+    expect(unseen(gone, seen)).toBe(true);
+  });
+
+  it('is not enough for anything else', () => {
+    const stranger = present({ published: ['iqn.host.9'] });
+    expect(unseen(world(made(), { users: [] }), stranger)).toBe(false);
+    expect(unseen(world(made(), { users }), stranger)).toBe(false);
+    expect(unseen(world(made(), { users: [] }), present())).toBe(false);
+    const attached = world(made({ claim: { ...claim, published: true } }), { users });
+    expect(unseen(attached, present({ published: [host1] }))).toBe(false);
+    expect(unseen(world(undefined, { users }), absent)).toBe(false);
+    expect(unseen(world(undefined, { users }), present({ complete: false }))).toBe(false);
+    expect(unseen(world(made(), { users }), present({ sizeBytes: GiB / 2 }))).toBe(false);
   });
 });
 

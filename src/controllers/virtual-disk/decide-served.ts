@@ -153,9 +153,11 @@ const decideClaimed = (world: DiskWorld, seen: DiskSight, sight: Present): Decis
   const kept = keptClaim(world, seen);
   if (kept === undefined) {
     const next = claimOf(world, seen, undefined);
-    return next === undefined
-      ? settled('ok', 'Available', 'The disk exists and nobody uses it.')
-      : settled('ok', 'Attached', `Machine ${next.vmName} uses the disk.`);
+    if (next === undefined) return settled('ok', 'Available', 'The disk exists and nobody uses it.');
+    const iqn = hostNamed(world, next.host)?.initiator;
+    return iqn === undefined || sight.published.includes(iqn)
+      ? settled('ok', 'Attached', `Machine ${next.vmName} uses the disk.`)
+      : step({ kind: 'grant', claim: next }, 'Publishing', `The disk is given to machine ${next.vmName}.`);
   }
   const host = hostNamed(world, kept.host);
   if (host === undefined) {
@@ -163,7 +165,8 @@ const decideClaimed = (world: DiskWorld, seen: DiskSight, sight: Present): Decis
     return wait('trouble', 'NotInPool', message);
   }
   if (!sight.published.includes(host.initiator)) {
-    const it = { kind: 'publish', initiator: { iqn: host.initiator } } as const;
+    // Everybody else is out: the server makes sure that this is still so.
+    const it = { kind: 'publish', initiator: { iqn: host.initiator }, alone: true } as const;
     return step({ kind: 'serve', step: it }, 'Publishing', `The storage server lets ${host.name} in.`);
   }
   return sight.sizeBytes < servedBytes(world)
@@ -206,6 +209,26 @@ export const decideServedRemoval = (world: DiskWorld, seen: DiskSight): Decision
   return retained
     ? step({ kind: 'removeFinalizer' }, 'Deleting', 'The data stays on the storage.')
     : step({ kind: 'serve', step: { kind: 'delete' } }, 'Deleting', 'The data is being removed.');
+};
+
+/**
+ * Whether the next step needs no look at the server before it, given what it said last: a disk that nobody had is
+ * given to a machine, and the server itself refuses if somebody has it by now; or the host of the claim is let out by
+ * the hosts' word, which the server does whatever it finds. Both answer how the disk is after them.
+ */
+export const actsUnseen = (world: DiskWorld, sight: ServedSight, next: DiskStep | undefined): boolean => {
+  if (sight.kind !== 'present' || !sight.complete) return false;
+  const known = (name: string | undefined): string | undefined => hostNamed(world, name)?.initiator;
+  switch (next?.kind) {
+    case 'grant':
+      return sight.published.length === 0 && known(next.claim.host) !== undefined;
+    case 'serve':
+      return next.step.kind === 'publish' && sight.published.length === 0;
+    case 'withdraw':
+      return known(world.disk.status?.claim?.host) === next.iqn;
+    default:
+      return false;
+  }
 };
 
 /** Whether the server lets in the host of that claim. */

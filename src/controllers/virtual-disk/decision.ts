@@ -1,6 +1,7 @@
 import type { StorageStep, StorageWork } from '../../drivers/hypervisor/host-storage.ts';
 import type { ServedStep } from '../../drivers/storage/contract.ts';
 import type { Decision as GenericDecision } from '../decision.ts';
+import type { Claim } from './claim.ts';
 import type { ImageReader } from './world.ts';
 
 /** What a disk of a storage server begins with. */
@@ -18,6 +19,8 @@ export type DiskStep =
   | { readonly kind: 'copy'; readonly host: string; readonly work: Extract<StorageWork, { kind: 'copy' }> }
   /** The job ended badly: its fault is told, and it may start again. */
   | { readonly kind: 'failCopy' }
+  /** Writes the claim: whoever it names may be let in from then on. */
+  | { readonly kind: 'grant'; readonly claim: Claim }
   | { readonly kind: 'serve'; readonly step: Extract<ServedStep, { kind: 'grow' | 'publish' | 'delete' }> }
   /** Takes the disk from a host: the secret first, if no other disk there needs it, then the right to log in. */
   | { readonly kind: 'withdraw'; readonly iqn: string; readonly secretFrom?: string | undefined }

@@ -15,6 +15,7 @@ import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
+import type { ServedSight } from '../../drivers/storage/contract.ts';
 import type { Jobs } from '../../runtime/jobs.ts';
 import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
@@ -35,6 +36,8 @@ import type {
 export interface GatherDeps {
   readonly context: ControllerContext;
   readonly jobs: Jobs<string, void>;
+  /** What storage servers said last of their disks, by uid. */
+  readonly lastSeen: Map<string, ServedSight>;
   /** UIDs of disks whose claim is being given by a write on its way: nothing may be copied from them. */
   readonly granting: Set<string>;
 }

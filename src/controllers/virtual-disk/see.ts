@@ -5,6 +5,9 @@ import { within } from '../../runtime/within.ts';
 import type { ControllerContext } from '../context.ts';
 import { diskServerOf } from '../served.ts';
 import { homeOf } from './claim.ts';
+import { decide } from './decide.ts';
+import { actsUnseen } from './decide-served.ts';
+import type { GatherDeps } from './gather.ts';
 import type { DiskSight, DiskWorld, HostWorld, ServedWorld } from './world.ts';
 
 /** The bound host; on deletion of a disk that names none, every host that could have it. */
@@ -56,33 +59,39 @@ const lookForGhost = async (
   };
 };
 
+type SeeDeps = Pick<GatherDeps, 'context' | 'lastSeen'>;
+
 /** Hosts are asked for the ghost alone: nothing of the disk lies there. */
 const serverMs = 20_000;
 
 const seeServed = async (
-  context: ControllerContext,
+  { context, lastSeen }: SeeDeps,
   world: DiskWorld,
   { pool }: ServedWorld,
   signal: AbortSignal,
 ): Promise<DiskSight> => {
   const server = diskServerOf(context, pool);
-  const [ghost, sight] = await Promise.all([
-    lookForGhost(context, world, signal),
-    // One server that hangs must not hold the passes of other pools' disks for long.
-    within({ clock: context.clock, limitMs: serverMs, signal }, (inner) =>
-      server.see({ diskUid: world.disk.metadata.uid }, inner),
-    ),
-  ]);
+  const { uid } = world.disk.metadata;
+  const ghost = await lookForGhost(context, world, signal);
+  const last = lastSeen.get(uid);
+  if (last !== undefined) {
+    const remembered: DiskSight = { volumes: [], unseen: [], ghost, served: last };
+    const { plan } = decide(world, remembered);
+    if (actsUnseen(world, last, plan.kind === 'step' ? plan.step : undefined)) return remembered;
+  }
+  lastSeen.delete(uid);
+  // One server that hangs must not hold the passes of other pools' disks for long.
+  const sight = await within({ clock: context.clock, limitMs: serverMs, signal }, (inner) =>
+    server.see({ diskUid: uid }, inner),
+  );
+  lastSeen.set(uid, sight);
   return { volumes: [], unseen: [], ghost, served: sight };
 };
 
-export const see = async (
-  context: ControllerContext,
-  world: DiskWorld,
-  signal: AbortSignal,
-): Promise<DiskSight> => {
+export const see = async (deps: SeeDeps, world: DiskWorld, signal: AbortSignal): Promise<DiskSight> => {
+  const { context } = deps;
   const { place, served } = world;
-  if (served !== undefined) return seeServed(context, world, served, signal);
+  if (served !== undefined) return seeServed(deps, world, served, signal);
   const asked = hostsToAsk(world).filter(({ declaredDown }) => declaredDown === undefined);
   awaitConnections(context, asked);
   const ghost = await lookForGhost(context, world, signal);

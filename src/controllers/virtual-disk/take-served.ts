@@ -1,5 +1,6 @@
 /** One step of a disk's life on a storage server. */
 import { poolSecretMark } from '../../api/identity.ts';
+import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import type { Chunk } from '../../drivers/hypervisor/host-storage.ts';
 import type { DiskIdentity, DiskServer, ServedStep } from '../../drivers/storage/contract.ts';
 import { readQcow2 } from '../../media/qcow2-read.ts';
@@ -9,10 +10,12 @@ import { diskServerOf } from '../served.ts';
 import { claimOf } from './claim.ts';
 import type { DiskStep, ServedSource } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { statusOf } from './status.ts';
 import type { DiskSight, DiskWorld, ServedWorld } from './world.ts';
+import { writeDiskStatus } from './write-status.ts';
 
 type Ended = Taken<DiskSight>;
-export type ServerStep = Extract<DiskStep, { kind: 'serve' | 'withdraw' | 'make' | 'cancelMake' }>;
+export type ServerStep = Extract<DiskStep, { kind: 'grant' | 'serve' | 'withdraw' | 'make' | 'cancelMake' }>;
 
 /** A step that is held up is worth nothing once somebody was let in or out after this look. */
 const stamped = (step: ServedStep, seen: DiskSight): ServedStep => {
@@ -31,15 +34,26 @@ const servedOf = ({ served }: DiskWorld): ServedWorld => {
   return served;
 };
 
-const look = async (
-  server: DiskServer,
+/**
+ * One step on the server, which answers how the disk is after it. What was known before is forgotten first: after a
+ * failure nobody goes by it.
+ */
+const serve = async (
+  { context, lastSeen }: GatherDeps,
   world: DiskWorld,
   seen: DiskSight,
+  step: ServedStep,
   signal: AbortSignal,
-): Promise<Ended> => ({
-  kind: 'done',
-  seen: { ...seen, served: await server.see(identityOf(world), signal) },
-});
+): Promise<Ended> => {
+  const server = diskServerOf(context, servedOf(world).pool);
+  const disk = identityOf(world);
+  lastSeen.delete(disk.diskUid);
+  const held = stamped(step, seen);
+  const after = await context.effect(held.kind, () => server.take(disk, held, signal));
+  const served = after ?? (await server.see(disk, signal));
+  lastSeen.set(disk.diskUid, served);
+  return { kind: 'done', seen: { ...seen, served } };
+};
 
 /**
  * The file of an image as the raw content of a disk, through the operator: neither the host nor the server has to
@@ -62,14 +76,16 @@ async function* contentOf(
 
 const making =
   (deps: GatherDeps, world: DiskWorld, server: DiskServer, step: Extract<ServerStep, { kind: 'make' }>) =>
-  (progress: (percent: number) => void, signal: AbortSignal): Promise<void> => {
+  async (progress: (percent: number) => void, signal: AbortSignal): Promise<void> => {
     const { from, sizeBytes } = step;
     const disk = identityOf(world);
     switch (from.kind) {
       case 'blank':
-        return server.take(disk, { kind: 'createBlank', sizeBytes }, signal);
+        await server.take(disk, { kind: 'createBlank', sizeBytes }, signal);
+        return;
       case 'clone':
-        return server.take(disk, { kind: 'createClone', from: { diskUid: from.diskUid }, sizeBytes }, signal);
+        await server.take(disk, { kind: 'createClone', from: { diskUid: from.diskUid }, sizeBytes }, signal);
+        return;
       case 'image': {
         const chunks = contentOf(deps, from, signal);
         return server.fill(disk, { sizeBytes, chunks, finished: Promise.resolve() }, progress, signal);
@@ -135,7 +151,6 @@ const withdraw = async (
   signal: AbortSignal,
 ): Promise<Ended> => {
   const { context } = deps;
-  const server = diskServerOf(context, servedOf(world).pool);
   const { namespace, name, uid } = world.disk.metadata;
   const fresh = gather(deps, `${namespace}/${name}`);
   const claim = fresh?.disk.status?.claim;
@@ -148,9 +163,27 @@ const withdraw = async (
   }
   if (secretFrom !== undefined && isLastOn(deps, world, secretFrom))
     await dropSecrets(deps, world, secretFrom, signal);
-  const revoke = stamped({ kind: 'revoke', initiator: { iqn } }, seen);
-  await context.effect('revoke', () => server.take(identityOf(world), revoke, signal));
-  return look(server, world, seen, signal);
+  return serve(deps, world, seen, { kind: 'revoke', initiator: { iqn } }, signal);
+};
+
+/** From here on the host of the machine may be let in; whoever ends in between finds out from the status. */
+const grant = async (
+  deps: GatherDeps,
+  world: DiskWorld,
+  seen: DiskSight,
+  { claim }: Extract<ServerStep, { kind: 'grant' }>,
+  signal: AbortSignal,
+): Promise<Ended> => {
+  const { context } = deps;
+  const told = statusOf(world, seen, undefined, undefined, context.clock.nowMs());
+  // What the disk says of itself stays as it was for this moment.
+  const { conditions = [], observedGeneration } = world.disk.status ?? {};
+  const said =
+    conditions.length === 0 || observedGeneration === undefined ? {} : { conditions, observedGeneration };
+  const intent: VirtualDiskStatus = { ...told, ...said, claim };
+  await context.effect('write claim', () => writeDiskStatus(deps, world, seen, intent, signal));
+  // What hosts said was of the machine that had it before.
+  return { kind: 'wrote', seen: { ...seen, ghost: undefined } };
 };
 
 /** What was seen before the job ended says nothing of what it left: the next pass looks. */
@@ -168,12 +201,10 @@ export const takeServed = async (
   signal: AbortSignal,
 ): Promise<Ended> => {
   switch (step.kind) {
-    case 'serve': {
-      const server = diskServerOf(deps.context, servedOf(world).pool);
-      const held = stamped(step.step, seen);
-      await deps.context.effect(held.kind, () => server.take(identityOf(world), held, signal));
-      return look(server, world, seen, signal);
-    }
+    case 'grant':
+      return grant(deps, world, seen, step, signal);
+    case 'serve':
+      return serve(deps, world, seen, step.step, signal);
     case 'withdraw':
       return withdraw(deps, world, seen, step, signal);
     case 'make':

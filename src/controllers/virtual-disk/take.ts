@@ -100,6 +100,7 @@ export const take = async (
     }
     case 'dropImage':
       return dropImage(deps, world, step, signal);
+    case 'grant':
     case 'serve':
     case 'withdraw':
     case 'make':

@@ -214,7 +214,13 @@ export type ServedStep =
    * held against a look of their own, and a revoke is done in any case.
    */
   | { readonly kind: 'delete'; readonly stamp?: string | undefined }
-  | { readonly kind: 'publish'; readonly initiator: Initiator; readonly stamp?: string | undefined }
+  /** `alone`: refused as `conflict`, and nothing changed, while anybody else is let in. */
+  | {
+      readonly kind: 'publish';
+      readonly initiator: Initiator;
+      readonly alone?: boolean;
+      readonly stamp?: string | undefined;
+    }
   /** Takes the right away and ends the sessions; returns when the server proves that none is left. */
   | { readonly kind: 'revoke'; readonly initiator: Initiator; readonly stamp?: string | undefined };
 
@@ -230,7 +236,8 @@ export interface DiskServer {
   see(disk: DiskIdentity, signal: AbortSignal): Promise<ServedSight>;
   /** All disks of ours on the pool, in calls that do not depend on their number. */
   list(signal: AbortSignal): Promise<readonly DiskIdentity[]>;
-  take(disk: DiskIdentity, step: ServedStep, signal: AbortSignal): Promise<void>;
+  /** Answers the disk as `see` shows it right after; undefined where that could not be told. */
+  take(disk: DiskIdentity, step: ServedStep, signal: AbortSignal): Promise<ServedSight | undefined>;
   /** Long work, cancellable: makes the disk and writes it. Does nothing when it is there and complete. */
   fill(
     disk: DiskIdentity,

@@ -40,9 +40,10 @@ export interface ServerLinks {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-type Connect = (endpoint: ServerEndpoint, signal: AbortSignal) => Promise<SshSession>;
+export type Connect = (endpoint: ServerEndpoint, signal: AbortSignal) => Promise<SshSession>;
 
-const dial: Connect = async ({ name, ssh }, signal) => {
+/** Throws Fault when the Secret lacks something, else SshError or the signal's reason. */
+export const dialServer: Connect = async ({ name, ssh }, signal) => {
   const { sshKnownHosts, sshPrivateKey, sshPassword } = ssh.credentials;
   if (sshKnownHosts === undefined) throw secretLacks(name, 'the known host key for SSH');
   if (sshPrivateKey === undefined && sshPassword === undefined) {
@@ -140,8 +141,8 @@ const takeTurn = async (
   }
 };
 
-/** `connect` is given by tests alone. */
-export const createServerLinks = (connect: Connect = dial): ServerLinks => {
+/** Another `connect` is given by tests and benchmarks alone. */
+export const createServerLinks = (connect: Connect = dialServer): ServerLinks => {
   const runners = new Map<string, { readonly runner: SshRunner; users: number }>();
   const turns = new Map<string, { readonly slots: Slots; users: number }>();
 

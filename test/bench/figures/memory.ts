@@ -13,6 +13,7 @@ import { repositoryRoot } from '../../../hack/lab/operator.ts';
 import { freePorts } from '../../../hack/lab/ports.ts';
 import { type Daemon, run, startDaemon, waitUntil } from '../../../hack/lab/process.ts';
 import { type Cluster, has, inParallel, type Json, sleep, startCluster } from '../harness/cluster.ts';
+import { deployedFlags } from '../harness/deployed.ts';
 import { atMost, type Figure } from '../harness/figure.ts';
 import { collection, hostPath, machinePath, namespaceObject, simulatedPool } from '../harness/objects.ts';
 import { createMachines, machineName } from '../harness/simulated-lab.ts';
@@ -79,16 +80,6 @@ const pauseAll = (cluster: Cluster, count: number): Promise<void> =>
       });
     },
   );
-
-/** What the image's container starts Node with. */
-const deployedFlags = async (): Promise<readonly string[]> => {
-  const text = await readFile(join(repositoryRoot, 'deploy/base/deployment.yaml'), 'utf8');
-  const [, words = ''] = /^\s*command: \[node, (.*), \/app\/ovcp\.mjs\]$/m.exec(text) ?? [];
-  const flags = words.split(', ').filter((word) => word.startsWith('--'));
-  if (flags.length === 0)
-    throw new Error('the deployment starts Node without flags, or otherwise than known');
-  return flags;
-};
 
 const startBundle = async ({ plane }: Cluster, dir: string): Promise<Bundle> => {
   const [port = 0] = await freePorts(1);

@@ -33,10 +33,20 @@ export interface Skipped {
   readonly why: string;
 }
 
-export interface Report {
+/** When a row was measured, and what else the machine had to do. */
+export interface RowRun {
+  readonly row: string;
   /** RFC 3339. */
   readonly startedAt: string;
+  readonly seconds: number;
+  /** Of one minute, before it began. The row's own servers are in the one at its end. */
+  readonly loadBefore: number;
+  readonly loadAfter: number;
+}
+
+export interface Report {
   readonly machine: string;
+  readonly runs: readonly RowRun[];
   readonly figures: readonly Figure[];
   readonly skipped: readonly Skipped[];
 }
@@ -86,6 +96,14 @@ export const table = ({ figures, skipped }: Pick<Report, 'figures' | 'skipped'>)
 const markdownRow = (row: readonly string[]): string =>
   `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 
+const runCells = ({ row, startedAt, seconds, loadBefore, loadAfter }: RowRun): readonly string[] => [
+  row,
+  startedAt.slice(0, 16).replace('T', ' '),
+  `${Math.ceil(seconds / 60)} min`,
+  loadBefore.toFixed(1),
+  loadAfter.toFixed(1),
+];
+
 /** The page of the docs. */
 export const page = (report: Report): string =>
   [
@@ -95,7 +113,7 @@ export const page = (report: Report): string =>
     'every machine; times and rates are those of the machine below, with the API server, etcd, the load and whatever',
     'else ran there: a load average above the number of cores says that they had to share them.',
     '',
-    `Measured ${report.startedAt.slice(0, 10)} on ${report.machine}.`,
+    `Measured on ${report.machine}.`,
     '',
     markdownRow(headings),
     markdownRow(headings.map(() => '---')),
@@ -103,6 +121,12 @@ export const page = (report: Report): string =>
     ...(report.skipped.length === 0
       ? []
       : ['', 'Not measured:', '', ...report.skipped.map(({ row, why }) => `- ${row}: ${why}`)]),
+    '',
+    '## When each row was measured',
+    '',
+    markdownRow(['row', 'begun (UTC)', 'took', 'load average before', 'at its end']),
+    markdownRow(Array.from({ length: 5 }, () => '---')),
+    ...report.runs.map((run) => markdownRow(runCells(run))),
     '',
   ].join('\n');
 

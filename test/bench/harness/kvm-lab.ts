@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type KvmHost, startKvmHosts } from '../../../hack/lab/kvm-host.ts';
+import type { LabNetwork } from '../../../hack/lab/lab-network.ts';
 import { createDomains } from '../../../src/wire/libvirt/domains.ts';
 import { type LibvirtSession, openLibvirtSession } from '../../../src/wire/libvirt/session.ts';
 import { parseLibvirtUri } from '../../../src/wire/libvirt/uri.ts';
@@ -12,7 +13,7 @@ import { namespaceObject } from './objects.ts';
 import { forkOperator, type OperatorProcess } from './operator-process.ts';
 
 export const kvmNamespace = 'guests';
-const poolName = 'kvm';
+export const kvmPoolName = 'kvm';
 
 export interface KvmLab {
   readonly cluster: Cluster;
@@ -30,7 +31,7 @@ export const tinyGuest = (name: string) => ({
   kind: 'VirtualMachine',
   metadata: { name, namespace: kvmNamespace },
   spec: {
-    hostPoolRef: { name: poolName },
+    hostPoolRef: { name: kvmPoolName },
     cpu: { cores: 1 },
     memory: '64Mi',
     powerState: 'PoweredOn',
@@ -41,7 +42,7 @@ export const tinyGuest = (name: string) => ({
 const hostPool = (host: KvmHost) => ({
   apiVersion: 'ovcp.dev/v1alpha1',
   kind: 'HostPool',
-  metadata: { name: poolName },
+  metadata: { name: kvmPoolName },
   spec: {
     driver: 'libvirt',
     libvirt: { hosts: [{ name: host.name, uri: host.uris.unix }] },
@@ -50,7 +51,20 @@ const hostPool = (host: KvmHost) => ({
   },
 });
 
-export const startKvmLab = async (): Promise<KvmLab> => {
+export interface KvmLabOptions {
+  /** One to join, of a lab with storage servers. */
+  readonly network?: LabNetwork;
+  /** Of the operator. */
+  readonly flags?: readonly string[];
+  /** Of Node under it. */
+  readonly nodeFlags?: readonly string[];
+}
+
+export const startKvmLab = async ({
+  network,
+  flags = [],
+  nodeFlags = [],
+}: KvmLabOptions = {}): Promise<KvmLab> => {
   // Sockets have 107 characters: a short folder.
   const dir = await mkdtemp('/tmp/ovcp-bk-');
   const closers: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
@@ -58,16 +72,20 @@ export const startKvmLab = async (): Promise<KvmLab> => {
     for (const closer of closers.toReversed()) await closer();
   };
   try {
-    const [host] = await startKvmHosts({ dir: join(dir, 'kvm'), hosts: [{ name: 'node1' }] });
+    const [host] = await startKvmHosts({
+      dir: join(dir, 'kvm'),
+      hosts: [{ name: 'node1' }],
+      ...(network === undefined ? {} : { network }),
+    });
     if (host === undefined) throw new Error('no host came up');
     closers.push(() => host.stop());
     const cluster = await startCluster(false);
     closers.push(() => cluster.close());
-    const operator = forkOperator();
+    const operator = forkOperator(nodeFlags);
     closers.push(() => operator.exit());
-    await operator.start(cluster.plane.kubeconfig);
+    await operator.start(cluster.plane.kubeconfig, flags);
     await cluster.apply(namespaceObject(kvmNamespace), hostPool(host));
-    const path = `/apis/ovcp.dev/v1alpha1/hosts/${poolName}.${host.name}`;
+    const path = `/apis/ovcp.dev/v1alpha1/hosts/${kvmPoolName}.${host.name}`;
     await cluster.until(path, (it) => has(it, 'Schedulable', 'True'), 120_000);
     const machines = await followMachines(cluster);
     closers.push(() => machines.stop());

@@ -1,34 +1,39 @@
-/** A watch on machines by our own list-watch, so that the moment of a change is known without polling. */
+/** Watches by our own list-watch, so that the moment of a change is known without polling. */
+import { type VirtualDisk, virtualDisk } from '../../../src/api/virtual-disk.ts';
 import { type VirtualMachine, virtualMachine } from '../../../src/api/virtual-machine.ts';
 import { loadAccess } from '../../../src/kube/auth.ts';
 import { createCachedKind } from '../../../src/kube/cached-kind.ts';
 import { createTransport } from '../../../src/kube/transport.ts';
+import type { KindInfo, KubeObject } from '../../../src/kube/types.ts';
 import { silentLog } from '../../../src/runtime/log.ts';
 import { type Cluster, clock } from './cluster.ts';
 import { nowMs } from './now.ts';
 
-export interface Machines {
-  /** Resolves with the moment at which the machine (undefined: gone) was first seen as wanted. */
-  when(key: string, is: (vm: VirtualMachine | undefined) => boolean, limitMs?: number): Promise<number>;
+export interface Followed<T> {
+  /** Resolves with the moment at which the object (undefined: gone) was first seen as wanted. */
+  when(key: string, is: (object: T | undefined) => boolean, limitMs?: number): Promise<number>;
+  get(key: string): T | undefined;
   stop(): Promise<void>;
 }
+
+export type Machines = Followed<VirtualMachine>;
+export type Disks = Followed<VirtualDisk>;
 
 export const runs = (vm: VirtualMachine | undefined): boolean =>
   vm?.status?.conditions?.some(
     ({ type, status, reason }) => type === 'Ready' && status === 'True' && reason === 'Running',
   ) ?? false;
 
-export const followMachines = async ({ plane }: Cluster): Promise<Machines> => {
+const follow = async <T extends KubeObject>(
+  { plane }: Cluster,
+  info: KindInfo,
+  parse: (raw: unknown) => T,
+): Promise<Followed<T>> => {
   const ends = new AbortController();
   const random = Math.random;
   const access = await loadAccess({ kind: 'kubeconfig', paths: [plane.kubeconfig] }, clock);
   const transport = createTransport({ access, clock, random, userAgent: 'ovcp-bench-watch' });
-  const { store, ...kind } = createCachedKind<VirtualMachine>(transport, virtualMachine, {
-    parse: (raw) => raw as VirtualMachine,
-    clock,
-    random,
-    log: silentLog,
-  });
+  const { store, ...kind } = createCachedKind<T>(transport, info, { parse, clock, random, log: silentLog });
   const running = kind.run(ends.signal);
   await kind.synced;
   return {
@@ -36,7 +41,7 @@ export const followMachines = async ({ plane }: Cluster): Promise<Machines> => {
       new Promise((resolve, reject) => {
         const cancel = clock.after(limitMs, () => {
           leave();
-          reject(new Error(`${key} not reached: ${JSON.stringify(store.get(key)?.status?.conditions)}`));
+          reject(new Error(`${key} not reached: ${JSON.stringify(store.get(key))}`));
         });
         const look = (): void => {
           if (!is(store.get(key))) return;
@@ -49,6 +54,7 @@ export const followMachines = async ({ plane }: Cluster): Promise<Machines> => {
         });
         look();
       }),
+    get: (key) => store.get(key),
     stop: async () => {
       ends.abort();
       await running;
@@ -56,3 +62,9 @@ export const followMachines = async ({ plane }: Cluster): Promise<Machines> => {
     },
   };
 };
+
+export const followMachines = (cluster: Cluster): Promise<Machines> =>
+  follow(cluster, virtualMachine, (raw) => raw as VirtualMachine);
+
+export const followDisks = (cluster: Cluster): Promise<Disks> =>
+  follow(cluster, virtualDisk, (raw) => raw as VirtualDisk);

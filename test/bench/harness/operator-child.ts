@@ -1,24 +1,29 @@
 /**
- * A process of its own with the operator, on a simulated world or on libvirt, so that it shares no thread with the
+ * A process of its own with the operator, on a simulated world or on real servers, so that it shares no thread with the
  * load. The world outlives the operator: `stop` and `start` are a restart. Its parent asks by IPC (operator-process.ts).
  */
 import { readConfig } from '../../../src/config.ts';
 import { dialLibvirt } from '../../../src/drivers/hypervisor/libvirt/dial.ts';
 import { createLibvirtDriver } from '../../../src/drivers/hypervisor/libvirt/driver.ts';
-import type { Dial } from '../../../src/drivers/hypervisor/libvirt/remote.ts';
 import { createSimulatedDriver } from '../../../src/drivers/hypervisor/simulated/driver.ts';
 import { createWorld } from '../../../src/drivers/hypervisor/simulated/world.ts';
+import { createGlusterDriver } from '../../../src/drivers/storage/gluster/driver.ts';
+import { createIscsiDriver } from '../../../src/drivers/storage/iscsi/driver.ts';
+import { createServerLinks, dialServer } from '../../../src/drivers/storage/server-link.ts';
+import { createSimulatedStorage } from '../../../src/drivers/storage/simulated/driver.ts';
+import { createStorageWorld } from '../../../src/drivers/storage/simulated/world.ts';
 import { loadAccess } from '../../../src/kube/auth.ts';
 import { createOperator, type Operator } from '../../../src/operator.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLog } from '../../../src/runtime/log.ts';
-import type { LibvirtCall } from '../../../src/wire/libvirt/connection.ts';
-import { nowMs } from './now.ts';
-import type { Answer, Ask, Counts, Driven, Progress } from './operator-protocol.ts';
+import { createNotes } from './notes.ts';
+import type { Answer, Ask, Counts, Progress } from './operator-protocol.ts';
 import { createRecorder } from './recorder.ts';
 
 const clock = systemClock();
-const world = createWorld({ clock, random: Math.random });
+const storage = createStorageWorld({ clock });
+const { shareState, fabric } = storage;
+const world = createWorld({ clock, random: Math.random, shareState, fabric });
 const recorder = createRecorder();
 
 interface Running {
@@ -46,29 +51,21 @@ const followMachines = ({ context }: Operator): void => {
   });
 };
 
-let driven: Driven[] = [];
+const notes = createNotes();
 
-/** The calls that make and start a machine, and when they were made. */
-const notedCalls: ReadonlySet<string> = new Set(['DOMAIN_DEFINE_XML_FLAGS', 'DOMAIN_CREATE_WITH_FLAGS']);
-
-const noting =
-  (call: LibvirtCall): LibvirtCall =>
-  async (name, ...rest) => {
-    const fromMs = nowMs();
-    const answer = await call(name, ...rest);
-    if (notedCalls.has(name)) driven.push({ call: name, fromMs, toMs: nowMs() });
-    return answer;
-  };
-
-const dial: Dial = async (endpoint, signal) => {
-  const remote = await dialLibvirt(endpoint, signal);
-  return { ...remote, call: noting(remote.call) };
-};
+/** The most memory that was seen since the last question: asked for often, because nothing tells of it. */
+let peakRssBytes = 0;
+const peakPollMs = 25;
+setInterval(() => {
+  peakRssBytes = Math.max(peakRssBytes, process.memoryUsage.rss());
+}, peakPollMs).unref();
 
 const start = async (kubeconfig: string, flags: readonly string[]): Promise<void> => {
   const answer = readConfig(['--cluster-id', 'bench', '--health-address', '127.0.0.1:0', ...flags], {});
   if (answer.kind !== 'config') throw new Error(answer.kind === 'wrong' ? answer.message : 'help');
   const driver = createSimulatedDriver(world);
+  const dial = notes.dial(dialLibvirt);
+  const links = createServerLinks(notes.connect(dialServer));
   const operator = createOperator({
     config: answer.config,
     access: await loadAccess({ kind: 'kubeconfig', paths: [kubeconfig] }, clock),
@@ -76,7 +73,11 @@ const start = async (kubeconfig: string, flags: readonly string[]): Promise<void
       simulated: async (clusterId) => driver.open({ hosts: [], clusterId }),
       libvirt: async () => createLibvirtDriver({ clock, random: Math.random, dial }).open({ endpoints: [] }),
     },
-    storageDrivers: {},
+    storageDrivers: {
+      gluster: async () => notes.storage(createGlusterDriver(links)),
+      iscsi: async () => notes.storage(createIscsiDriver(links)),
+      simulated: async () => notes.storage(createSimulatedStorage(storage)),
+    },
     lookUp: async (name) => [name],
     clock,
     log: silentLog,
@@ -117,6 +118,7 @@ const quiet = async (calmMs: number): Promise<void> => {
 const counts = (): Counts => ({
   calls: Object.fromEntries(world.calls.counts()),
   mutating: world.calls.log().length,
+  storage: Object.fromEntries(storage.counts()),
 });
 
 const perform = async (ask: Ask): Promise<unknown> => {
@@ -133,10 +135,14 @@ const perform = async (ask: Ask): Promise<unknown> => {
       return counts();
     case 'progress':
       return { ...progress } satisfies Progress;
-    case 'driven': {
-      const noted = driven;
-      driven = [];
-      return noted;
+    case 'driven':
+      return notes.driven();
+    case 'ssh':
+      return notes.ssh();
+    case 'peak': {
+      const peak = Math.max(peakRssBytes, process.memoryUsage.rss());
+      peakRssBytes = 0;
+      return peak;
     }
     case 'guests':
       return world.guests.setDefault({ agent: ask.agent, bootMs: ask.bootMs ?? 0 });

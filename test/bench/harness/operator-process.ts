@@ -1,7 +1,17 @@
 /** The parent's side of operator-child.ts. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Answer, Ask, Counts, Driven, Guests, Progress, Recorded, Usage } from './operator-protocol.ts';
+import type {
+  Answer,
+  Ask,
+  Counts,
+  Driven,
+  Guests,
+  Progress,
+  Recorded,
+  SshUse,
+  Usage,
+} from './operator-protocol.ts';
 
 export interface OperatorProcess {
   start(kubeconfig: string, flags?: readonly string[]): Promise<void>;
@@ -12,8 +22,12 @@ export interface OperatorProcess {
   counts(): Promise<Counts>;
   progress(): Promise<Progress>;
   usage(): Promise<Usage>;
-  /** Calls to libvirt that make or start machines, since the last question. */
+  /** Calls that change machines, and those to storage servers, since the last question. */
   driven(): Promise<readonly Driven[]>;
+  /** What went over SSH to storage servers since the last question. */
+  ssh(): Promise<SshUse>;
+  /** The most memory since the last question, in bytes. */
+  peakRss(): Promise<number>;
   guests(behaviour: Guests): Promise<void>;
   record(): Promise<void>;
   recorded(): Promise<Recorded>;
@@ -28,9 +42,10 @@ const profileFlags = (): string[] => {
   return dir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${dir}`];
 };
 
-export const forkOperator = (): OperatorProcess => {
+/** `nodeFlags`: what Node is started with. */
+export const forkOperator = (nodeFlags: readonly string[] = []): OperatorProcess => {
   const child = fork(script, [], {
-    execArgv: profileFlags(),
+    execArgv: [...nodeFlags, ...profileFlags()],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
@@ -67,6 +82,8 @@ export const forkOperator = (): OperatorProcess => {
     progress: async () => (await ask({ kind: 'progress' })) as Progress,
     usage: async () => (await ask({ kind: 'usage' })) as Usage,
     driven: async () => (await ask({ kind: 'driven' })) as readonly Driven[],
+    ssh: async () => (await ask({ kind: 'ssh' })) as SshUse,
+    peakRss: async () => (await ask({ kind: 'peak' })) as number,
     guests: async (behaviour) => void (await ask({ kind: 'guests', ...behaviour })),
     record: async () => void (await ask({ kind: 'record', on: true })),
     recorded: async () => (await ask({ kind: 'record', on: false })) as Recorded,

@@ -2,7 +2,7 @@
 
 export type Ask =
   | { readonly kind: 'start'; readonly kubeconfig: string; readonly flags: readonly string[] }
-  | { readonly kind: 'stop' | 'counts' | 'progress' | 'usage' | 'driven' | 'exit' }
+  | { readonly kind: 'stop' | 'counts' | 'progress' | 'usage' | 'driven' | 'ssh' | 'peak' | 'exit' }
   | { readonly kind: 'quiet'; readonly calmMs: number }
   | ({ readonly kind: 'guests' } & Guests)
   /** Begins to note the operator's writes, or ends it and hands them out. */
@@ -22,6 +22,8 @@ export type Answer =
 export interface Counts {
   readonly calls: Readonly<Record<string, number>>;
   readonly mutating: number;
+  /** Calls on simulated storage servers, by method. */
+  readonly storage: Readonly<Record<string, number>>;
 }
 
 export interface Progress {
@@ -53,9 +55,21 @@ export interface Recorded {
   readonly peak: number;
 }
 
-/** One call to libvirt that makes or starts a machine: libvirt's name of it, and when. */
+/** One call that changes a machine (libvirt's name of it), or one to a storage server (`sweep`, `disk.publish`, …). */
 export interface Driven {
   readonly call: string;
   readonly fromMs: number;
   readonly toMs: number;
+  /** What libvirt was given. */
+  readonly xml?: string;
+  /** Kind and sentence of the Fault that it ended with. */
+  readonly fault?: string;
+}
+
+/** What went over SSH to storage servers. */
+export interface SshUse {
+  readonly connections: number;
+  readonly commands: number;
+  /** The most channels that were open to one machine at one time. */
+  readonly peak: number;
 }

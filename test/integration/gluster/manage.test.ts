@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GlusterWish } from '../../../src/drivers/storage/contract.ts';
+import { createServerLinks, dialServer } from '../../../src/drivers/storage/server-link.ts';
+import { createNotes } from '../../bench/harness/notes.ts';
 import {
   brick,
   bricksOn,
@@ -35,6 +37,15 @@ describe('a Gluster pool on three servers', { timeout: 400_000 }, () => {
     } finally {
       await server.close();
     }
+  };
+  /** What goes over SSH for one. */
+  const commandsOfSweep = async (): Promise<number> => {
+    const notes = createNotes();
+    const links = createServerLinks(notes.connect(dialServer));
+    const server = open(world, wishOf(world, 'gv0'), { links });
+    await server.see(never);
+    await server.close();
+    return notes.ssh().commands;
   };
   const files = Array.from({ length: 24 }, (_, index) => `file-${index}`);
   const put = async (path: string): Promise<void> => {
@@ -109,9 +120,12 @@ describe('a Gluster pool on three servers', { timeout: 400_000 }, () => {
 
   it('lets in its clients and nobody else, and mends options that a hand changed', async () => {
     const [g1] = world.nodes;
+    const empty = await commandsOfSweep();
     const path = await world.client.mount(g1, 'gv0');
     await put(path);
     await world.client.unmount(path);
+    // A sweep costs what it costs, whatever is on the volume: one command for each server's peers, and four.
+    expect([empty, await commandsOfSweep()]).toEqual([7, 7]);
     const { steps } = await converge(wishOf(world, 'gv0', { clients: [] }));
     expect(steps).toEqual(['set options']);
     await expect(world.client.mount(g1, 'gv0')).rejects.toThrow('ended with');

@@ -18,7 +18,7 @@ import type {
   StorageServer,
 } from '../../../src/drivers/storage/contract.ts';
 import { createGlusterDriver } from '../../../src/drivers/storage/gluster/driver.ts';
-import { createServerLinks } from '../../../src/drivers/storage/server-link.ts';
+import { createServerLinks, type ServerLinks } from '../../../src/drivers/storage/server-link.ts';
 import { type Fault, isFault } from '../../../src/runtime/fault.ts';
 
 export const never = new AbortController().signal;
@@ -105,9 +105,10 @@ export const open = (
     readonly identity?: PoolIdentity;
     readonly endpoints?: readonly ServerEndpoint[];
     readonly existed?: () => boolean;
+    readonly links?: ServerLinks;
   } = {},
 ): StorageServer =>
-  createGlusterDriver(createServerLinks()).open({
+  createGlusterDriver(other.links ?? createServerLinks()).open({
     identity: other.identity ?? { ...identity, poolName: wish.volume },
     wish,
     endpoints: other.endpoints ?? world.endpoints,

@@ -67,8 +67,9 @@ const make = async ({ disks }: Pool, ...hosts: string[]): Promise<DiskIdentity> 
   return disk;
 };
 
-const revoke = ({ disks }: Pool, disk: DiskIdentity, iqn: string): Promise<void> =>
-  disks.take(disk, { kind: 'revoke', initiator: { iqn } }, never);
+const revoke = async ({ disks }: Pool, disk: DiskIdentity, iqn: string): Promise<void> => {
+  await disks.take(disk, { kind: 'revoke', initiator: { iqn } }, never);
+};
 
 const drop = async ({ disks }: Pick<Pool, 'disks'>, disk: DiskIdentity): Promise<void> => {
   for (const iqn of [hostA, hostB]) await disks.take(disk, { kind: 'revoke', initiator: { iqn } }, never);

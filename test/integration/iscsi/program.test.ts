@@ -186,6 +186,7 @@ class Server:
     def before_resize(self, uid): pass
     def serve(self, uid): done.append('serve')
     def publish(self, uid, name): done.append('publish')
+    def sight(self, uid): return {'published': [], 'sessions': []}
 
 server_of = lambda request, backing: Server()
 Volumes.device = lambda self, uid: DEVICE
@@ -250,7 +251,7 @@ attempt('grow')
 content = open(DEVICE, 'rb').read()
 print(json.dumps({
     'first': first, 'size': size // MIB, 'published': published, 'kept': content[:4 * MIB] == b'd' * (4 * MIB),
-    'zeroed': content[4 * MIB:] == bytes(4 * MIB), 'tags': volume['lv_tags'], 'later': attempt('publish'), 'done': done,
+    'zeroed': content[4 * MIB:] == bytes(4 * MIB), 'tags': volume['lv_tags'], 'later': attempt('publish')['seen']['complete'], 'done': done,
 }))
 `);
     expect(seen).toEqual({
@@ -260,7 +261,7 @@ print(json.dumps({
       kept: true,
       zeroed: true,
       tags: 'ovcp.pool.p1',
-      later: null,
+      later: true,
       done: ['serve', 'publish'],
     });
   });

@@ -56,6 +56,8 @@ const sightSchema = z.object({
     })
     .nullable(),
 });
+/** What a step answers: null when the disk could not be looked at after it. */
+const afterSchema = z.object({ seen: sightSchema }).nullable();
 
 const checkUid = ({ diskUid }: DiskIdentity): void => {
   if (!isUid(diskUid)) throw new Fault('invalid', 'The uid of a disk is not one.');
@@ -85,8 +87,11 @@ const lookAt = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal) 
   return seen.data;
 };
 
-const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal): Promise<ServedSight> => {
-  const { stamp, disk: found } = await lookAt(pool, disk, signal);
+const sightOf = (
+  pool: IscsiPool,
+  disk: DiskIdentity,
+  { stamp, disk: found }: z.output<typeof sightSchema>,
+): ServedSight => {
   if (found === null) return { kind: 'absent' };
   const { size, allocated, complete, published, sessions } = found;
   const served = servedDisk(pool, disk.diskUid);
@@ -101,6 +106,9 @@ const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal)
     stamp,
   };
 };
+
+const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal): Promise<ServedSight> =>
+  sightOf(pool, disk, await lookAt(pool, disk, signal));
 
 /** What makes a request that is stuck on its way worthless once somebody was let in or out after it. */
 const stampOf = async (
@@ -135,7 +143,11 @@ const requestOf = (step: ServedStep): { op: string; more: object; limitMs: numbe
     case 'delete':
       return { op: 'delete', more: {}, limitMs: STEP_LIMIT_MS };
     case 'publish':
-      return { op: 'publish', more: initiatorOf(step), limitMs: STEP_LIMIT_MS };
+      return {
+        op: 'publish',
+        more: { ...initiatorOf(step), alone: step.alone === true },
+        limitMs: STEP_LIMIT_MS,
+      };
     case 'revoke':
       return { op: 'revoke', more: initiatorOf(step), limitMs: STEP_LIMIT_MS };
     default:
@@ -193,7 +205,11 @@ export const createDiskServer = (pool: IscsiPool): DiskServer => {
       const { op, more, limitMs } = requestOf(step);
       const stamp = await stampOf(pool, disk, step, signal);
       const request = poolRequest(pool, op, { disk: disk.diskUid, ...more, ...stamp });
-      await ask(pool.link, pool.program, request, { timeoutMs: limitMs }, signal);
+      const after = afterSchema.safeParse(
+        await ask(pool.link, pool.program, request, { timeoutMs: limitMs }, signal),
+      );
+      if (!after.success) throw malformed(pool.link.endpoint.name);
+      return after.data === null ? undefined : sightOf(pool, disk, after.data.seen);
     },
     fill: async (disk, fill, progress, signal) => {
       // Whoever told the end may do so before anybody listens.

@@ -149,8 +149,14 @@ const restamp = (context: DisksContext, disk: DiskIdentity): void => {
   if (found !== undefined) found.stamp = context.world.stamps += 1;
 };
 
-const publish = ({ world }: DisksContext, { diskUid }: DiskIdentity, iqn: string): void => {
+const publish = (
+  { world }: DisksContext,
+  { diskUid }: DiskIdentity,
+  { initiator: { iqn }, alone }: Extract<ServedStep, { kind: 'publish' }>,
+): void => {
   const admitted = world.fabric.targets.get(diskTargetIqn(diskUid))?.admitted;
+  if (alone === true && [...(admitted ?? [])].some((other) => other !== iqn))
+    throw new Fault('conflict', 'Another host is let in.');
   if (admitted?.has(iqn) === false && admitted.size >= 2)
     throw new Fault('conflict', 'The disk is open to two hosts already.');
   admitted?.add(iqn);
@@ -189,8 +195,8 @@ const takeStep = (context: DisksContext, disk: DiskIdentity, step: ServedStep): 
       return;
     case 'publish':
       completeDisk(context, disk);
-      restamp(context, disk);
-      return publish(context, disk, step.initiator.iqn);
+      publish(context, disk, step);
+      return restamp(context, disk);
     case 'revoke':
       return revoke(context, disk, step.initiator.iqn);
     default:
@@ -311,6 +317,7 @@ export const createDisks = (context: DisksContext): DiskServer => {
           checkNames(disk, step);
           checkStamp(context, disk, step);
           takeStep(context, disk, step);
+          return see(context, disk);
         },
         signal,
       ),

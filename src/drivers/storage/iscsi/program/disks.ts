@@ -236,6 +236,8 @@ def op_publish(request):
         room.complete(room.uid)
         with server_lock():
             room.current()
+            if request.get('alone') and set(room.server.sight(room.uid)['published']) - {request['initiator']}:
+                raise Refused('conflict', 'another host is let in')
             renew_stamp(room.uid)
             room.server.publish(room.uid, request['initiator'])
 
@@ -317,5 +319,19 @@ def as_seen(backing, disks):
                 os.unlink(path)
 
 
+def seen_after(run):
+    def step(request):
+        run(request)
+        try:
+            return {'seen': op_see(request)}
+        except (Refused, OSError):
+            # What was done, and proved, stays so: whoever asks has to look.
+            return None
+
+    return step
+
+
 OPERATIONS = {name[3:]: run for name, run in list(globals().items()) if name.startswith('op_')}
+for name in ('blank', 'clone', 'grow', 'delete', 'publish', 'revoke'):
+    OPERATIONS[name] = seen_after(OPERATIONS[name])
 `;
