@@ -11,11 +11,13 @@ import type {
   VmIdentity,
   VmStep,
 } from '../contract.ts';
+import type { HostLogins } from '../host-logins.ts';
 import { putClaim } from './claim.ts';
 import { type DomainRead, readDomain } from './domains.ts';
 import { type HostProfile, readBridges } from './facts.ts';
 import type { HostLink } from './host-link.ts';
 import { createHostState, type HostOptions, type HostState } from './host-state.ts';
+import { createManagedLogins } from './logins.ts';
 import { isActive } from './power.ts';
 import type { Remote } from './remote.ts';
 import { sightingOf, summaryOf } from './sight.ts';
@@ -31,6 +33,7 @@ const FACTS_WAIT_MS = 1_000;
 export interface ManagedHost {
   readonly endpoint: HostEndpoint;
   readonly link: HostLink<HostProfile>;
+  readonly logins: HostLogins;
   seen(signal: AbortSignal): Promise<HostSeen>;
   survey(signal: AbortSignal): Promise<SurveySeen>;
   /** Whether it told which machines it has, since it was added. */
@@ -149,6 +152,7 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
   const { endpoint, clock } = options;
   const { host } = endpoint;
   const state = createHostState(options);
+  const logins = createManagedLogins(endpoint, clock);
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -159,6 +163,7 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
   return {
     endpoint,
     link: state.link,
+    logins: logins.logins,
     seen: (signal) => seen(host, state, clock, signal),
     survey: (signal) => survey(host, state, clock, signal),
     // A connection counts as made once its machines were listed.
@@ -180,6 +185,7 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
     claim: (clusterId, signal) => attempt(() => claim(state, clusterId, signal)),
     close: async () => {
       state.guests.close();
+      logins.close();
       await state.link.close();
     },
   };
