@@ -2,6 +2,7 @@
 import { FINALIZER } from '../../api/identity.ts';
 import { servesDisks, topologyOf } from '../../api/storage-pool.ts';
 import type { Plan } from '../../runtime/pass.ts';
+import { hasLogins, mendable, pathPollMs } from './paths.ts';
 import {
   fits,
   type StoragePoolStep,
@@ -21,6 +22,13 @@ const kindAt = (sight: StorageSight, { name }: StorageSite) => sight.hosts.get(n
 const serverPollMs = ({ server }: StorageSight): number | undefined => {
   if (server.kind === 'failed') return server.retryMs;
   return server.kind === 'seen' && server.plan.kind === 'wait' ? server.plan.pollMs : undefined;
+};
+
+/** Paths break without a word: they are looked at while there are any. */
+const watched = (world: StoragePoolWorld, sight: StorageSight, next: Next): Next => {
+  if (!hasLogins(world, sight)) return next;
+  const afterMs = next.kind === 'wait' ? (next.afterMs ?? pathPollMs) : pathPollMs;
+  return { kind: 'wait', afterMs: Math.min(afterMs, pathPollMs) };
 };
 
 /** Nothing is left to do now. Hosts that failed are asked again by the slow poll. */
@@ -139,7 +147,9 @@ const planHosts = (world: StoragePoolWorld, sight: StorageSight): Next => {
     (site) => !site.wanted && !site.used && ['ready', 'broken'].includes(kindAt(sight, site) ?? ''),
   );
   if (retired.length > 0) return step({ kind: 'forget', hosts: retired.map(({ name }) => name) });
-  return rest(sight, place.mount !== undefined);
+  const mend = sites.filter(({ name }) => mendable(world, sight, name).length > 0).map(({ name }) => name);
+  if (mend.length > 0) return step({ kind: 'mendPaths', hosts: mend });
+  return watched(world, sight, rest(sight, place.mount !== undefined));
 };
 
 export const plan = (world: StoragePoolWorld, sight: StorageSight): Next => {

@@ -31,6 +31,7 @@ const pool: StoragePool = {
 const [host1, host2] = ['iqn.host.1', 'iqn.host.2'];
 const served = (change: Partial<ServedWorld> = {}): ServedWorld => ({
   pool,
+  loggedIn: false,
   growsOnline: true,
   growsNext: false,
   ...change,
@@ -244,6 +245,29 @@ describe('who is let in', () => {
       },
     ];
     expect(stepOf(world(made(), { hosts }), present({ published: [host1], sessions: [host1] }))).toEqual({
+      kind: 'withdraw',
+      iqn: host1,
+    });
+  });
+
+  it('logs in itself, and is logged out first', () => {
+    const loggedIn = served({ loggedIn: true });
+    const held = world(made({ claim: { ...claim, published: true } }), {
+      served: loggedIn,
+      users: [sampleUser({ wantsToRun: false, released: true })],
+    });
+    const seen = present({ published: [host1], sessions: [host1] });
+    const out = { kind: 'withdraw', iqn: host1, loginFrom: 'kvm.node1' };
+    expect(stepOf(held, { ...seen, ghost: off })).toMatchObject(out);
+    // Its session says nothing of machines: none can have the disk, by what they say of themselves.
+    expect(stepOf(world(made(), { served: loggedIn }), seen)).toEqual(out);
+    const plugged = [sampleUser({ plugged: true })];
+    expect(stepOf(world(made(), { served: loggedIn, users: plugged }), seen)).toBe('settled');
+    // Nobody is asked on a host that is gone for good.
+    const [node1] = held.hosts;
+    if (node1 === undefined) throw new Error('the sample has hosts');
+    const hosts = [{ ...node1, declaredDown: 'fire' }];
+    expect(stepOf(world(made(), { served: loggedIn, hosts }), seen)).toEqual({
       kind: 'withdraw',
       iqn: host1,
     });

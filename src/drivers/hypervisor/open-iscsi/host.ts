@@ -39,7 +39,10 @@ export const checked =
       const message = `The host ${host} has no iSCSI initiator: open-iscsi is not installed there.`;
       throw new Fault('unsupported', message, { reason: 'UnsupportedByHost', where: host });
     }
-    const said = safeText(result.stderr.trim().split('\n').at(-1) ?? '', 300);
+    const lines = result.stderr.trim().split('\n');
+    // The last line says that it failed; why is in an earlier one.
+    const why = lines.find((line) => line.includes('reported error')) ?? lines.at(-1) ?? '';
+    const said = safeText(why.replace(/^iscsiadm: /, ''), 300);
     const message = `The host ${host} could not ${what}: ${said} (${result.code}).`;
     throw new Fault('unreachable', message, { reason: 'LoginFailed', where: host });
   };

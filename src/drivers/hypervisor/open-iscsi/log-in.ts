@@ -6,7 +6,7 @@ import { archiveOf } from './archive.ts';
 import { checked, type Host } from './host.ts';
 import { logOutOf } from './log-out.ts';
 import { type Look, look, of, type Place, placesOf } from './look.ts';
-import { noteMap } from './multipath.ts';
+import { isJoined, noteMap } from './multipath.ts';
 import { IFACE, portalArgument, recordPath, recordText } from './records.ts';
 import type { RunResult } from './shell.ts';
 
@@ -124,11 +124,13 @@ const noPath = ({ shell: { host } }: Host, { targetIqn }: LoginWish, portal: Por
   return new Fault('unreachable', message, { reason: 'LoginFailed', where: host });
 };
 
-/** Waits until the session carries its disk again; throws when it does not. */
+/** Waits until the session carries its disk again, and multipathd uses it; throws when that does not happen. */
 const untilUp = async (host: Host, wish: LoginWish, portal: Portal, signal: AbortSignal): Promise<void> => {
   const up = async (): Promise<true | undefined> => {
     const [place] = placesOf(of(await look(host, signal), wish.targetIqn), { ...wish, portals: [portal] });
-    return place?.session?.up === true && place.session.disks.has(wish.lun) ? true : undefined;
+    const disk = place?.session?.up === true ? place.session.disks.get(wish.lun) : undefined;
+    if (disk === undefined) return undefined;
+    return wish.portals.length === 1 || (await isJoined(host, disk, signal)) ? true : undefined;
   };
   if ((await host.poll(20_000, up, signal)) === undefined) throw noPath(host, wish, portal);
 };

@@ -30,6 +30,12 @@ export const noteMap = async ({ shell }: Host, wwn: string, signal: AbortSignal)
   await shell.run(['multipath', '-a', mapName(wwn)], {}, signal);
 };
 
+/** Whether the disk is part of a map. */
+export const isJoined = async ({ shell }: Host, disk: string, signal: AbortSignal): Promise<boolean> => {
+  const holders = ['ls', '-A', '--', `/sys/class/block/${disk}/holders`];
+  return (await shell.run(holders, { plain: true }, signal)).stdout.includes('dm-');
+};
+
 /** A daemon that missed the paths is told of them. */
 export const joinPaths = async (
   { shell }: Host,

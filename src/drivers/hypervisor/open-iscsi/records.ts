@@ -21,7 +21,7 @@ export const folderOf = (stderr: string): string =>
   stderr.includes(`${FOLDERS[0]}: No such file`) ? FOLDERS[1] : FOLDERS[0];
 
 /** Of a comment in the record, which iscsiadm does not look at. */
-const VERSION_MARK = '# ovcp-login ';
+const VERSION_MARK = 'ovcp-login';
 
 export const NO_SECRET = 'none';
 
@@ -40,7 +40,7 @@ const authOf = ({ secret }: LoginWish): readonly string[] =>
 export const recordText = (wish: LoginWish, { address, port }: Portal): string =>
   [
     '# BEGIN RECORD',
-    `${VERSION_MARK}${wish.secret?.version ?? NO_SECRET}`,
+    `# ${VERSION_MARK} ${wish.secret?.version ?? NO_SECRET}`,
     `node.name = ${wish.targetIqn}`,
     `node.tpgt = ${GROUP}`,
     // After a restart of the host nothing logs in by itself: the disk may be elsewhere by then.
@@ -73,7 +73,7 @@ export const recordPath = (targetIqn: string, { address, port }: Portal): string
   `${targetIqn}/${address},${port},${GROUP}/${IFACE}`;
 
 /** Lists all records of ours with their versions, and says which folder is missing. */
-export const RECORDS = ['grep', '-rH', '-e', `^${VERSION_MARK}`, '--', ...FOLDERS] as const;
+export const RECORDS = ['grep', '-rH', '-e', VERSION_MARK, '--', ...FOLDERS] as const;
 
 export interface RecordSeen {
   readonly targetIqn: string;

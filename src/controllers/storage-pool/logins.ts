@@ -1,0 +1,104 @@
+/** Paths of hosts that log in themselves: what is there, and what is to be mended. */
+import { bytesOf } from '../../api/quantity.ts';
+import { Fault, toFault } from '../../runtime/fault.ts';
+import type { Taken } from '../../runtime/pass.ts';
+import { within } from '../../runtime/within.ts';
+import type { ControllerContext } from '../context.ts';
+import { isLoggedIn, loginSecretOf, loginWishOf } from '../served.ts';
+import { reasonOfFault } from '../standing.ts';
+import { mendable, pathPollMs } from './paths.ts';
+import type { LoginDisk, LoginSight, StoragePoolWorld, StorageSight, StorageSite } from './world.ts';
+import { fits } from './world.ts';
+
+/** One slow host must not take the whole pass. */
+const hostMs = 15_000;
+const mendMs = 30_000;
+
+const loginsAt = ({ fleet }: ControllerContext, { pool, host }: StorageSite) => {
+  const session = fleet.session(pool);
+  if (session === undefined) throw new Fault('unreachable', `HostPool ${pool} is not connected.`);
+  return session.pool.hostLogins(host);
+};
+
+const seeAt = async (
+  context: ControllerContext,
+  site: StorageSite,
+  signal: AbortSignal,
+): Promise<readonly [string, LoginSight]> => {
+  try {
+    const seen = await within({ clock: context.clock, limitMs: hostMs, signal }, (inner) =>
+      loginsAt(context, site).see(inner),
+    );
+    return [site.name, { kind: 'seen', ...seen }];
+  } catch (error) {
+    signal.throwIfAborted();
+    const fault = toFault(error);
+    return [site.name, { kind: 'failed', reason: reasonOfFault(fault), message: fault.message }];
+  }
+};
+
+export const seeLogins = async (
+  context: ControllerContext,
+  world: StoragePoolWorld,
+  signal: AbortSignal,
+): Promise<StorageSight['logins']> => {
+  if (!isLoggedIn(world.pool)) return new Map();
+  const usable = world.sites.filter(
+    (site) =>
+      site.state.kind === 'usable' && site.state.facts.attachmentKinds.includes('block') && fits(world, site),
+  );
+  return new Map(await Promise.all(usable.map((site) => seeAt(context, site, signal))));
+};
+
+/** The claim is asked for in the very turn in which the host is told: one that is let go of is being logged out. */
+const mendOne = async (
+  context: ControllerContext,
+  { pool }: StoragePoolWorld,
+  site: StorageSite,
+  { key, uid }: LoginDisk,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { kinds, releasing } = context;
+  const secret = loginSecretOf(context, pool);
+  await context.effect('mend paths', async () => {
+    const disk = kinds.disks.store.get(key);
+    const hostUid = kinds.hosts.store.get(site.name)?.metadata.uid;
+    const claim = disk?.metadata.uid === uid && !releasing.has(uid) ? disk.status?.claim : undefined;
+    if (claim?.host !== site.name || claim.published !== true || hostUid === undefined) return;
+    const sizeBytes = bytesOf(disk?.status?.size ?? '0');
+    const wish = loginWishOf(pool, { diskUid: uid, hostUid, sizeBytes, inUse: true, secret });
+    await loginsAt(context, site).connect(wish, signal);
+  });
+};
+
+/** The first that cannot be mended ends it for its host: its portal does not answer. It is tried again. */
+const mendAt = async (
+  context: ControllerContext,
+  world: StoragePoolWorld,
+  site: StorageSite,
+  disks: readonly LoginDisk[],
+  signal: AbortSignal,
+): Promise<void> => {
+  try {
+    await within({ clock: context.clock, limitMs: mendMs, signal }, async (inner) => {
+      for (const disk of disks) await mendOne(context, world, site, disk, inner);
+    });
+  } catch {
+    // What is missing is in the status, by what the next look sees.
+    signal.throwIfAborted();
+  }
+};
+
+export const mendPaths = async (
+  context: ControllerContext,
+  world: StoragePoolWorld,
+  sight: StorageSight,
+  hosts: readonly string[],
+  signal: AbortSignal,
+): Promise<Taken<StorageSight>> => {
+  const chosen = world.sites.filter(({ name }) => hosts.includes(name));
+  await Promise.all(
+    chosen.map((site) => mendAt(context, world, site, mendable(world, sight, site.name), signal)),
+  );
+  return { kind: 'started', afterMs: pathPollMs };
+};
