@@ -3,12 +3,11 @@
  * portals, CHAP. What is true is asked of iscsiadm, multipath, virsh and the guest's own marker on its disks.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GuestHost, startGuestHost } from '../../hack/lab/guest-host.ts';
 import { createLabNetwork, type LabNetwork } from '../../hack/lab/lab-network.ts';
-import { repositoryRoot } from '../../hack/lab/operator.ts';
 import { hearProof, type ProofLine, proofGuestImage } from '../../hack/lab/proof-guest.ts';
 import { type StorageGuest, startStorageGuest } from '../../hack/lab/storage-guest.ts';
 import {
@@ -25,9 +24,9 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { type Base, startBase } from './harness/base.ts';
 import { is } from './harness/mirror.ts';
 import { disk, hostPool, image, machine, secret, storagePool, team, templated } from './harness/objects.ts';
+import { foreignTarget, hostSudoers, putForeign, sanPool } from './harness/san.ts';
 
 const MIB = 1024 ** 2;
-const foreignTarget = 'iqn.2003-01.org.example:foreign';
 const [firstPassword, nextPassword] = ['a-secret-for-chap', 'another-secret-for-chap'];
 /** Machines are emulated inside an emulated host. */
 const slow = { timeout: 900_000 };
@@ -48,56 +47,6 @@ const box = (more: object = {}) =>
     ...more,
   });
 
-const sanPool = ({ address, addresses, volumeGroup, thinPool }: StorageGuest) => ({
-  apiVersion: 'ovcp.dev/v1alpha1',
-  kind: 'StoragePool',
-  metadata: { name: 'san' },
-  spec: {
-    driver: 'iscsi',
-    hostPoolRefs: [{ name: 'kvm' }],
-    roles: ['Disks'],
-    allowedNamespaces: { from: 'All' },
-    iscsi: {
-      target: {
-        software: 'LIO',
-        address,
-        credentialsSecretRef: { name: 'san-ssh' },
-        portals: addresses.map((it) => `${it}:3260`),
-      },
-      backing: { type: 'LVMThin', lvmThin: { volumeGroup, thinPool } },
-      chap: { credentialsSecretRef: { name: 'san-chap' } },
-      attach: 'Host',
-    },
-  },
-});
-
-/** A target of somebody else, which lets in the host's own name. */
-const putForeign = async ({ exec, volumeGroup }: StorageGuest, initiator: string): Promise<void> => {
-  await exec(['lvcreate', '-qq', '--yes', '-L', '16M', '-n', 'foreign', volumeGroup]);
-  const lines = [
-    'import sys, rtslib_fb',
-    'so = rtslib_fb.BlockStorageObject("foreign", sys.argv[1])',
-    'tpg = rtslib_fb.TPG(rtslib_fb.Target(rtslib_fb.FabricModule("iscsi"), sys.argv[2]), 1)',
-    'rtslib_fb.LUN(tpg, 0, so)',
-    'rtslib_fb.NetworkPortal(tpg, sys.argv[4], 3260)',
-    'rtslib_fb.MappedLUN(rtslib_fb.NodeACL(tpg, sys.argv[3]), 0, 0)',
-    'tpg.set_attribute("authentication", "0")',
-    'tpg.enable = True',
-  ];
-  const address = '0.0.0.0';
-  const words = [`/dev/${volumeGroup}/foreign`, foreignTarget, initiator, address];
-  await exec(['python3', '-c', lines.join('\n'), ...words]);
-};
-
-/** The lines of the documentation for an account that is not root. */
-const sudoers = (): string => {
-  const text = readFileSync(join(repositoryRoot, 'docs/storage-servers.md'), 'utf8');
-  const lines = text
-    .split('\n')
-    .filter((line) => /^ovcp ALL=.*(iscsiadm|multipath|tar|ovcp-login)/.test(line));
-  return `${lines.join('\n')}\n`;
-};
-
 describe('a StoragePool that hosts log in to', () => {
   let dir: string;
   let network: LabNetwork;
@@ -115,7 +64,7 @@ describe('a StoragePool that hosts log in to', () => {
       startGuestHost({ dir: join(dir, 'h'), network }),
       startBase(dir, { '/proof.raw': { kind: 'file', content: { bytes } } }),
     ]);
-    await putForeign(server, host.initiatorName);
+    await putForeign(server);
     const node = ['iscsiadm', '-m', 'node', '-T', foreignTarget, '-p', `${server.address}:3260,1`];
     await host.exec([...node, '-o', 'new']);
     await host.exec([...node, '--login']);
@@ -321,7 +270,7 @@ describe('a StoragePool that hosts log in to', () => {
     await server.exec(['python3', '-c', lines.join('\n'), diskTargetIqn(uid), initiator, nextPassword]);
     const untouched = await inventory();
     // By the account that is not root, with the rights of the documentation.
-    await host.exec(['tee', '/etc/sudoers.d/ovcp'], { stdin: sudoers() });
+    await host.exec(['tee', '/etc/sudoers.d/ovcp'], { stdin: hostSudoers() });
     await host.exec(['chmod', '440', '/etc/sudoers.d/ovcp']);
     const shell = openShell('deb1', {
       host: host.address,

@@ -152,7 +152,7 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
   const { endpoint, clock } = options;
   const { host } = endpoint;
   const state = createHostState(options);
-  const logins = createManagedLogins(endpoint, clock);
+  const logins = createManagedLogins(endpoint, clock, state.link);
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();

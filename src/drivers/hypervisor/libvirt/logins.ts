@@ -6,14 +6,52 @@ import type { HostLogins } from '../host-logins.ts';
 import { createOpenIscsi } from '../open-iscsi/logins.ts';
 import { openShell, type Shell } from '../open-iscsi/shell.ts';
 import { isReachedBySsh, sshOptionsOf } from './dial.ts';
+import { listDomains, readRunning } from './domains.ts';
+import type { HostLink } from './host-link.ts';
+import { isActive, powerOf } from './power.ts';
+import { toHostFault } from './to-fault.ts';
 
 export interface ManagedLogins {
   readonly logins: HostLogins;
   close(): void;
 }
 
+/**
+ * The hosts' word, asked once more where it would be worst to be wrong: nothing else tells that an emulator has a
+ * single path open.
+ */
+const checkUnused = async (
+  host: string,
+  link: HostLink<unknown>,
+  wwn: string,
+  signal: AbortSignal,
+): Promise<void> => {
+  try {
+    const { remote } = await link.up(signal);
+    const active = (await listDomains(remote, signal)).filter(({ state, reason }) =>
+      isActive(powerOf(state, reason, undefined)),
+    );
+    for (const { uuid } of active) {
+      const disks = (await readRunning(remote, uuid, signal))?.shape.disks ?? [];
+      const isUsed = disks.some(
+        ({ attachment }) => attachment.kind === 'block' && attachment.path.endsWith(wwn),
+      );
+      if (isUsed) {
+        const message = `A machine on ${host} still has the disk open.`;
+        throw new Fault('busy', message, { reason: 'DiskInUse', where: host });
+      }
+    }
+  } catch (error) {
+    throw toHostFault(error, host);
+  }
+};
+
 /** Nothing is opened before it is needed, and nothing after `close`. */
-export const createManagedLogins = (endpoint: HostEndpoint, clock: Clock): ManagedLogins => {
+export const createManagedLogins = (
+  endpoint: HostEndpoint,
+  clock: Clock,
+  link: HostLink<unknown>,
+): ManagedLogins => {
   const { host } = endpoint;
   let open: { readonly shell: Shell; readonly logins: HostLogins } | undefined;
   let closed = false;
@@ -34,7 +72,11 @@ export const createManagedLogins = (endpoint: HostEndpoint, clock: Clock): Manag
     logins: {
       see: async (signal) => made().see(signal),
       connect: async (wish, signal) => made().connect(wish, signal),
-      disconnect: async (login, signal) => made().disconnect(login, signal),
+      disconnect: async (login, signal) => {
+        const logins = made();
+        await checkUnused(host, link, login.wwn, signal);
+        await logins.disconnect(login, signal);
+      },
     },
     close: () => {
       closed = true;
