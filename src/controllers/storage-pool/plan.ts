@@ -2,7 +2,7 @@
 import { FINALIZER } from '../../api/identity.ts';
 import { servesDisks, topologyOf } from '../../api/storage-pool.ts';
 import type { Plan } from '../../runtime/pass.ts';
-import { hasLogins, mendable, pathPollMs } from './paths.ts';
+import { hasLogins, mendable, pathPollMs, straysOn } from './paths.ts';
 import {
   fits,
   type StoragePoolStep,
@@ -149,6 +149,8 @@ const planHosts = (world: StoragePoolWorld, sight: StorageSight): Next => {
   if (retired.length > 0) return step({ kind: 'forget', hosts: retired.map(({ name }) => name) });
   const mend = sites.filter(({ name }) => mendable(world, sight, name).length > 0).map(({ name }) => name);
   if (mend.length > 0) return step({ kind: 'mendPaths', hosts: mend });
+  const astray = sites.filter(({ name }) => straysOn(world, sight, name).length > 0).map(({ name }) => name);
+  if (astray.length > 0) return step({ kind: 'dropStrays', hosts: astray });
   return watched(world, sight, rest(sight, place.mount !== undefined));
 };
 
