@@ -18,8 +18,8 @@ import type {
 } from './world.ts';
 import { fits } from './world.ts';
 
-/** One slow host must not take the whole pass. */
-const hostMs = 15_000;
+/** One slow host must not take the whole pass; the first look makes a connection. */
+const hostMs = 30_000;
 const mendMs = 30_000;
 
 const loginsAt = ({ fleet }: ControllerContext, { pool, host }: StorageSite) => {

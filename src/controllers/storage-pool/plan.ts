@@ -24,9 +24,10 @@ const serverPollMs = ({ server }: StorageSight): number | undefined => {
   return server.kind === 'seen' && server.plan.kind === 'wait' ? server.plan.pollMs : undefined;
 };
 
-/** Paths break without a word: they are looked at while there are any. */
+/** Paths break without a word: they are looked at while there are any, and hosts that did not answer are asked again. */
 const watched = (world: StoragePoolWorld, sight: StorageSight, next: Next): Next => {
-  if (!hasLogins(world, sight)) return next;
+  const unasked = [...sight.logins.values()].some(({ kind }) => kind === 'failed');
+  if (!unasked && !hasLogins(world, sight)) return next;
   const afterMs = next.kind === 'wait' ? (next.afterMs ?? pathPollMs) : pathPollMs;
   return { kind: 'wait', afterMs: Math.min(afterMs, pathPollMs) };
 };
