@@ -80,6 +80,15 @@ export const diskTargetIqn = (diskUid: string): string => `${ISCSI_AUTHORITY}:di
 /** Never 0: some targets answer reads of a LUN 0 that was taken away with zeros. */
 export const DISK_LUN = 1;
 
+/** NAA 6 (registered extended) with the company id that Linux's target uses for every disk it makes up a name for. */
+const NAA_PREFIX = '6001405';
+
+/** SCSI unit serial of a disk of a storage server: 32 hexadecimal digits. */
+export const unitSerial = (diskUid: string): string => diskUid.replaceAll('-', '');
+
+/** Its world wide name, 32 hexadecimal digits: what udev and multipath call the disk, with a `3` before it. */
+export const unitWwn = (diskUid: string): string => `${NAA_PREFIX}${unitSerial(diskUid).slice(0, 25)}`;
+
 /** Name of what holds a disk on a storage server: a logical volume, or a file. */
 export const servedVolumeName = (diskUid: string): string => `ovcp-disk-${diskUid}`;
 

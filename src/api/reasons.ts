@@ -100,6 +100,8 @@ const transient = table('TransientError', {
   StorageDegraded: 'The storage can be used, and a part of it is down.',
   QuorumLost: 'Too many parts of the storage are down for it to be used.',
   MountFailed: 'The storage cannot be mounted on the host.',
+  LoginFailed: 'The host cannot log in to the target of a disk; it is tried again.',
+  PathDown: 'A host has lost a path to the target; with others left its machines go on.',
   MountLost: 'The storage was mounted on the host and is no longer.',
   StorageUnresponsive: 'The host waits for the storage and gets no answer.',
   NetworkNotReady: 'The network cannot be used on the host now.',
@@ -160,13 +162,14 @@ const invalid = table('InvalidConfiguration', {
   SoftwareMissing: 'A program that is needed is not installed on the storage server.',
   BrickUnsuitable: 'The folder of a brick cannot be used as it is.',
   BrickInUse: 'The folder of a brick is, or was, part of a volume already.',
-  SudoRefused: 'The account on the storage server may not run what is needed by sudo.',
+  SudoRefused: 'The account on the storage server or host may not run what is needed by sudo.',
   BridgeNotFound: 'The bridge does not exist on the host.',
   NotInPool: 'The host is not listed in its HostPool.',
   Invalid: 'The spec cannot be met as it stands.',
 });
 
 const unrecoverable = table('UnrecoverableError', {
+  DeviceMismatch: 'What a target shows to a host is another disk than it should be; it is not used.',
   NameTaken: 'Something of this name exists on the host and is not ours; it is left alone.',
   IdentityConflict:
     'The host holds this object under another uid; it may come from a restore and is left alone.',

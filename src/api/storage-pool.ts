@@ -64,6 +64,9 @@ const simulatedServer = z
     serves: immutable(z.enum(['Files', 'Disks']), 'simulated.server.serves').describe(
       'Files: hosts mount a file system. Disks: they take single disks.',
     ),
+    attach: immutable(z.enum(['QEMU', 'Host']), 'simulated.server.attach')
+      .optional()
+      .describe('Of Disks: how hosts open them, as with iscsi.attach; absent means QEMU.'),
     latencyMs: int(0, 60_000)
       .optional()
       .describe('How long each call takes, in milliseconds; absent means 0.'),
@@ -153,6 +156,20 @@ export const storagePoolSpec = rule(shared, {
   js: (it) => !servesDisks(it) || (it.roles.length === 1 && it.roles[0] === 'Disks'),
 });
 
+/** How hosts open the disks of a pool that hands out single ones. */
+export const attachOf = (spec: StoragePoolSpec): 'QEMU' | 'Host' => {
+  if (spec.driver === 'iscsi') return spec.iscsi.attach;
+  return spec.driver === 'simulated' ? (spec.simulated?.server?.attach ?? 'QEMU') : 'QEMU';
+};
+
+const path = z.object({
+  portal: text(260).describe('Address and port of the target.'),
+  state: z
+    .enum(['Up', 'Down'])
+    .describe('Down: at least one disk that is used on the host has no working path there.'),
+  message: text(512).optional().describe('More about it, in one sentence.'),
+});
+
 const hostState = z.object({
   name: dnsSubdomain().describe('Name of the Host.'),
   ready: z.boolean().describe('Whether the storage can be used there.'),
@@ -160,6 +177,9 @@ const hostState = z.object({
   available: quantity().optional().describe('Free space on this host.'),
   reason: text(64).optional().describe('Why it is not ready.'),
   message: text(1024).optional().describe('The same in one sentence.'),
+  paths: listAtomic(path, 8)
+    .optional()
+    .describe('Where the host itself is logged in to disks of the pool: each portal of the target.'),
 });
 
 const component = z.object({

@@ -5,11 +5,19 @@ import {
   hostInitiatorIqn,
   poolSecretMark,
   poolSecretUuid,
+  unitSerial,
+  unitWwn,
 } from '../api/identity.ts';
-import { type StoragePool, servesDisks } from '../api/storage-pool.ts';
+import { attachOf, type StoragePool, servesDisks } from '../api/storage-pool.ts';
 import { chapUserOf, portalOf } from '../api/storage-pool-iscsi.ts';
+import {
+  devicePathOf,
+  type LoginSecret,
+  type LoginWish,
+  type Portal,
+} from '../drivers/hypervisor/host-logins.ts';
 import type { HostSecret } from '../drivers/hypervisor/host-secrets.ts';
-import type { NetworkAttachment } from '../drivers/hypervisor/shape.ts';
+import type { BlockAttachment, NetworkAttachment } from '../drivers/hypervisor/shape.ts';
 import type { DiskServer } from '../drivers/storage/contract.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { ControllerContext } from './context.ts';
@@ -17,11 +25,14 @@ import type { ControllerContext } from './context.ts';
 export const isServed = (pool: StoragePool | undefined): pool is StoragePool =>
   pool !== undefined && servesDisks(pool.spec);
 
-/** Where hosts reach the pool; the emulator takes the first. */
-const firstPortal = ({ spec }: StoragePool): NetworkAttachment['portal'] => {
-  const [portal = 'simulated:3260'] = spec.driver === 'iscsi' ? spec.iscsi.target.portals : [];
-  return portalOf(portal);
-};
+const SIMULATED: Portal = { address: 'simulated', port: 3260 };
+
+/** Where hosts reach the pool: an emulator takes the first, a host that logs in itself all of them. */
+export const portalsOf = ({ spec }: StoragePool): readonly Portal[] =>
+  spec.driver === 'iscsi' ? spec.iscsi.target.portals.map(portalOf) : [SIMULATED];
+
+/** The hosts of the pool log in themselves. */
+export const isLoggedIn = (pool: StoragePool): boolean => attachOf(pool.spec) === 'Host';
 
 /** The secret that a host keeps for the pool, in the version given. */
 export const secretOf = (clusterId: string, pool: StoragePool, version: string): HostSecret => ({
@@ -43,6 +54,41 @@ export const loginOf = ({ spec, status, metadata }: StoragePool): LoginWorld => 
     : { kind: 'known', user: chapUserOf(metadata.name, spec.iscsi.chap), version };
 };
 
+/** What a host has to be logged in to. Every name is derived from uids (ADR 10). */
+export const loginWishOf = (
+  pool: StoragePool,
+  use: {
+    readonly diskUid: string;
+    readonly hostUid: string;
+    readonly sizeBytes: number;
+    readonly inUse: boolean;
+    readonly secret: LoginSecret | undefined;
+  },
+): LoginWish => ({
+  targetIqn: diskTargetIqn(use.diskUid),
+  lun: DISK_LUN,
+  portals: portalsOf(pool),
+  initiator: hostInitiatorIqn(use.hostUid),
+  wwn: unitWwn(use.diskUid),
+  serial: unitSerial(use.diskUid),
+  sizeBytes: use.sizeBytes,
+  inUse: use.inUse,
+  ...(use.secret === undefined ? {} : { secret: use.secret }),
+});
+
+/** What the pool's hosts log in with now. Throws Fault `busy` while it is being read. */
+export const loginSecretOf = (
+  { storage }: Pick<ControllerContext, 'storage'>,
+  pool: StoragePool,
+): LoginSecret | undefined => {
+  if (loginOf(pool).kind === 'none') return undefined;
+  const login = storage.session(pool.metadata.name)?.login();
+  if (login !== undefined) return login;
+  throw new Fault('busy', `The login of StoragePool ${pool.metadata.name} is being read.`, {
+    reason: 'Connecting',
+  });
+};
+
 /**
  * How a host reaches a disk: every name is derived from uids, so that no status can lead to another's disk (ADR 10).
  * `hostUid` is undefined for a machine that has no host yet.
@@ -52,12 +98,15 @@ export const servedAttachmentOf = (
   pool: StoragePool,
   diskUid: string,
   hostUid: string | undefined,
-): NetworkAttachment => {
+): NetworkAttachment | BlockAttachment => {
+  const portals = portalsOf(pool);
+  if (isLoggedIn(pool))
+    return { kind: 'block', path: devicePathOf({ wwn: unitWwn(diskUid), portals }), format: 'raw' };
   const login = loginOf(pool);
   return {
     kind: 'network',
     protocol: 'iscsi',
-    portal: firstPortal(pool),
+    portal: portals[0] ?? SIMULATED,
     targetIqn: diskTargetIqn(diskUid),
     lun: DISK_LUN,
     initiator: hostUid === undefined ? '' : hostInitiatorIqn(hostUid),

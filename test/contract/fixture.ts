@@ -17,6 +17,7 @@ import type {
   VmRecord,
   VmStep,
 } from '../../src/drivers/hypervisor/contract.ts';
+import type { LoginWish } from '../../src/drivers/hypervisor/host-logins.ts';
 import type { NetworkIdentity } from '../../src/drivers/hypervisor/host-networks.ts';
 import type { StoragePlace } from '../../src/drivers/hypervisor/host-storage.ts';
 import type { DiskShape, NicBackend, NicShape, VmShape } from '../../src/drivers/hypervisor/shape.ts';
@@ -44,6 +45,8 @@ export interface Hands {
   defineForeignSecret(host: HostId, uuid: string): Promise<void>;
   /** Its value; rejects when the host does not give it away. */
   readSecret(host: HostId, uuid: string): Promise<string>;
+  /** A target that lets the wish's initiator in, with a disk of that size; undefined: it is gone. */
+  serve?(host: HostId, wish: LoginWish, sizeBytes: number | undefined): Promise<void>;
   setMounted?(host: HostId, place: StoragePlace, mounted: boolean): Promise<void>;
   /** Everything there is on the host, in a text that changes when any of it does. */
   snapshot(host: HostId): Promise<string>;

@@ -1,6 +1,7 @@
 import type { Law } from './fixture.ts';
 import { deviceLaws } from './laws-devices.ts';
 import { identityLaws } from './laws-identity.ts';
+import { loginLaws } from './laws-logins.ts';
 import { modelLaws } from './laws-model.ts';
 import { networkLaws } from './laws-networks.ts';
 import { placeLaws } from './laws-places.ts';
@@ -22,5 +23,6 @@ export const allLaws = (modelRuns: number): readonly Law[] =>
     ...placeLaws,
     ...networkLaws,
     ...secretLaws,
+    ...loginLaws,
     ...readingLaws,
   ].toSorted((a, b) => a.id.localeCompare(b.id));

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conditionOf, has } from './api.ts';
 import { type Crasher, createCrasher, modes, type Point, type Target, wordsOf } from './crash-points.ts';
-import { LAN, POOL, SAN, STORE, type Stage, stagesOn } from './flows.ts';
+import { LAN, LOGINS, POOL, SAN, STORE, type Stage, stagesOn } from './flows.ts';
 import { type Lab, startLab } from './lab.ts';
 import { differences, normalized } from './normalize.ts';
 import { hostPool, network, storagePool } from './objects.ts';
@@ -27,6 +27,7 @@ const reads: ReadonlySet<string> = new Set(['see', 'take renderSeed', 'take find
 describe.each([
   ['of files', STORE],
   ['of single disks of a storage server', SAN],
+  ['of single disks that hosts log in to', LOGINS],
 ])('crash sweep %s', (_title, disks) => {
   const stages = stagesOn(disks);
   let lab: Lab;
@@ -81,14 +82,20 @@ describe.each([
         roles: ['Disks'],
         simulated: { server: { serves: 'Disks' } },
       }),
+      storagePool(LOGINS, [POOL], {
+        topology: 'Shared',
+        roles: ['Disks'],
+        simulated: { server: { serves: 'Disks', attach: 'Host' } },
+      }),
       network(LAN, POOL),
     );
-    for (const name of [STORE, SAN])
+    for (const name of [STORE, SAN, LOGINS])
       await api.until('storage', () => has(api.get('StoragePool', name), 'Ready', 'True'));
     await api.until('network', () => has(api.get('VirtualNetwork', LAN), 'Ready', 'True'));
   });
   afterAll(() => lab.close());
 
+  const loginsLeft = (): readonly string[] => lab.world.hosts().flatMap(({ logins }) => [...logins.keys()]);
   const stateOf = (at: string): unknown => normalized(lab.checker.facts(), at);
 
   const arrived = (at: string, stage: Stage): boolean => {
@@ -133,6 +140,7 @@ describe.each([
     expect(expected.get('delete')).toEqual({ machines: [], objects: [], targets: [], volumes: [] });
     expect(lab.checker.atRest()).toEqual([]);
     expect(lab.storage.fabric.targets.size).toBe(0);
+    expect(loginsLeft()).toEqual([]);
     expect([...unwrapped], 'host calls outside of any effect').toEqual([]);
     points = crasher.recorded(at).filter(({ effect }) => !reads.has(effect));
     expect(points.length).toBeGreaterThan(30);
@@ -204,6 +212,7 @@ describe.each([
       console.info(`statuses that lasted in the recorded life alone: ${passedBy.join('; ')}`);
     expect(failures).toEqual([]);
     expect(missed).toEqual([]);
+    expect(loginsLeft()).toEqual([]);
     expect(lab.checker.atRest()).toEqual([]);
   });
 });

@@ -8,6 +8,8 @@ export const POOL = 'pool';
 export const STORE = 'store';
 /** Single disks of a storage server; images of `STORE` go there. */
 export const SAN = 'san';
+/** The same; hosts log in to them. */
+export const LOGINS = 'logins';
 export const LAN = 'lan';
 
 export interface Stage {

@@ -228,6 +228,10 @@ export const durableRecord = (facts: Facts, call: SimulatedCall): Violation[] =>
     );
     return kept(owner) ? [] : [`I4: ${method} on ${call.host} without a VirtualNetwork that we protect`];
   }
+  if (method.startsWith('login.')) {
+    const owner = facts.disks.find(({ metadata }) => diskTargetIqn(metadata.uid) === subject);
+    return kept(owner) ? [] : [`I4: ${method} on ${call.host} without a VirtualDisk that we protect`];
+  }
   if (method.startsWith('storage.')) {
     const owner = facts.storagePools.find(({ metadata }) => metadata.uid === subject);
     return kept(owner) ? [] : [`I4: ${method} on ${call.host} without a StoragePool that we protect`];

@@ -1,5 +1,5 @@
 /** What is true of one namespace, with everything that differs from run to run put out of it. */
-import { diskSerial, diskTargetIqn, macAddress, vmUuid } from '../../src/api/identity.ts';
+import { diskSerial, diskTargetIqn, macAddress, unitWwn, vmUuid } from '../../src/api/identity.ts';
 import type { Thing } from './api.ts';
 import type { Facts } from './invariants.ts';
 
@@ -21,6 +21,7 @@ const substitutes = (facts: Facts, namespace: string): readonly (readonly [strin
     const common: (readonly [string, string])[] = [
       [uid, `<uid of ${label}>`],
       [diskSerial(uid), `<serial of ${label}>`],
+      [unitWwn(uid), `<wwn of ${label}>`],
       [uid.slice(0, 8), `<uid8 of ${label}>`],
       [creationTimestamp, '<creation>'],
     ];
@@ -124,7 +125,18 @@ const targetsOf = (facts: Facts, namespace: string): readonly unknown[] =>
       const target = facts.targets.get(iqn);
       return target === undefined
         ? []
-        : [{ iqn, sizeBytes: target.sizeBytes, admitted: [...target.admitted].toSorted() }];
+        : [
+            {
+              iqn,
+              sizeBytes: target.sizeBytes,
+              admitted: [...target.admitted].toSorted(),
+              logins: facts.hosts.flatMap(({ name, logins }) =>
+                [...logins.values()]
+                  .filter((login) => login.targetIqn === iqn)
+                  .map((login) => ({ host: name, ...login })),
+              ),
+            },
+          ];
     });
 
 const sorted = (value: unknown): unknown => {

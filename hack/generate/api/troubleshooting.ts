@@ -79,6 +79,10 @@ const advice = {
   StorageDegraded:
     '`kubectl describe osp NAME`: `status.components` names the part that is down. Bring it back; healing starts by itself.',
   QuorumLost: '`kubectl describe osp NAME` lists the parts that are down. Bring them back.',
+  LoginFailed:
+    'Read the message: the portals, the network between host and server, the Secret of `chap`. `iscsiadm -m session -P 1` on the host shows what it is logged in to.',
+  PathDown:
+    '`status.hosts[].paths` of the StoragePool says which host and portal. Mend the network or the portal; the host logs in again by itself.',
   MountFailed:
     'Read the message. The host needs the client of the file system (`glusterfs-client`, `nfs-common`), and must reach the servers.',
   MountLost:
@@ -156,11 +160,13 @@ const advice = {
   BrickUnsuitable: 'Read the message; make the folder on a file system of its own, or set `force`.',
   BrickInUse:
     'Use another folder. If its content is not needed, delete the folder with all that is in it on the server, `.glusterfs` too, and make it anew.',
-  SudoRefused: 'Install the sudo rules of [storage-servers.md](storage-servers.md) on the server.',
+  SudoRefused: 'Install the sudo rules of [storage-servers.md](storage-servers.md) on the server or host.',
   BridgeNotFound: 'Make the bridge on the host, or correct its name in the VirtualNetwork.',
   NotInPool: 'Add the host to its HostPool, or delete the Host.',
   Invalid: 'Read the message and change the spec.',
 
+  DeviceMismatch:
+    'Somebody changed the target on the server, or another server answers at the portal. Find out why before anything is started: the data there is not that of this disk.',
   NameTaken: 'Rename the object, or remove the other thing on the host by hand if nobody needs it.',
   IdentityConflict:
     'After a restore from a backup: the machine on the host belongs to the old object. It is left alone; undefine it by hand if nobody needs it, and the new one is made.',

@@ -1,12 +1,22 @@
 /** The world of one StoragePool, from stores and the fleet's memory. */
+import { diskTargetIqn } from '../../api/identity.ts';
+import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { ControllerContext } from '../context.ts';
 import { placeOf } from '../places.ts';
+import { isLoggedIn, isServed } from '../served.ts';
 import { siteOf, sitesOf } from '../sites.ts';
 import { erasesOnDeletion, setupOf } from '../storage-setup.ts';
-import type { StoragePoolWorld, StorageSite } from './world.ts';
+import type { LoginDisk, StoragePoolWorld, StorageSite } from './world.ts';
 
 const keyOf = ({ metadata }: { readonly metadata: { readonly namespace: string; readonly name: string } }) =>
   `${metadata.namespace}/${metadata.name}`;
+
+const loginsOf = (disks: readonly VirtualDisk[]): readonly LoginDisk[] =>
+  disks.map((disk): LoginDisk => {
+    const { host, published } = disk.status?.claim ?? {};
+    const { uid } = disk.metadata;
+    return { key: keyOf(disk), uid, targetIqn: diskTargetIqn(uid), host, published: published === true };
+  });
 
 export const gather = (context: ControllerContext, key: string): StoragePoolWorld | undefined => {
   const { kinds, clusterId } = context;
@@ -37,6 +47,7 @@ export const gather = (context: ControllerContext, key: string): StoragePoolWorl
       setupOf(pool, []) === undefined
         ? { kind: 'none' }
         : (context.storage.session(key)?.state(pool.metadata.generation) ?? { kind: 'opening' }),
+    logins: isServed(pool) && isLoggedIn(pool) ? loginsOf(disks) : [],
     loginVersion: context.storage.session(key)?.login()?.version,
     erases: erasesOnDeletion(pool),
   };

@@ -2,6 +2,7 @@
 import { FINALIZER } from '../../api/identity.ts';
 import { servesDisks, topologyOf } from '../../api/storage-pool.ts';
 import type { Plan } from '../../runtime/pass.ts';
+import { hasLogins, mendable, pathPollMs, straysOn } from './paths.ts';
 import {
   fits,
   type StoragePoolStep,
@@ -21,6 +22,14 @@ const kindAt = (sight: StorageSight, { name }: StorageSite) => sight.hosts.get(n
 const serverPollMs = ({ server }: StorageSight): number | undefined => {
   if (server.kind === 'failed') return server.retryMs;
   return server.kind === 'seen' && server.plan.kind === 'wait' ? server.plan.pollMs : undefined;
+};
+
+/** Paths break without a word: they are looked at while there are any, and hosts that did not answer are asked again. */
+const watched = (world: StoragePoolWorld, sight: StorageSight, next: Next): Next => {
+  const unasked = [...sight.logins.values()].some(({ kind }) => kind === 'failed');
+  if (!unasked && !hasLogins(world, sight)) return next;
+  const afterMs = next.kind === 'wait' ? (next.afterMs ?? pathPollMs) : pathPollMs;
+  return { kind: 'wait', afterMs: Math.min(afterMs, pathPollMs) };
 };
 
 /** Nothing is left to do now. Hosts that failed are asked again by the slow poll. */
@@ -141,7 +150,11 @@ const planHosts = (world: StoragePoolWorld, sight: StorageSight): Next => {
   );
   if (retired.length > 0)
     return step({ kind: 'forget', hosts: retired.map(({ name }) => name), withMarker: false });
-  return rest(sight, place.mount !== undefined);
+  const mend = sites.filter(({ name }) => mendable(world, sight, name).length > 0).map(({ name }) => name);
+  if (mend.length > 0) return step({ kind: 'mendPaths', hosts: mend });
+  const astray = sites.filter(({ name }) => straysOn(world, sight, name).length > 0).map(({ name }) => name);
+  if (astray.length > 0) return step({ kind: 'dropStrays', hosts: astray });
+  return watched(world, sight, rest(sight, place.mount !== undefined));
 };
 
 export const plan = (world: StoragePoolWorld, sight: StorageSight): Next => {

@@ -75,6 +75,7 @@ export const worldOf = (change: Change = {}): StoragePoolWorld => {
     missingPools: [],
     disks: change.disks ?? [],
     images: [],
+    logins: [],
     server: served ? { kind: 'open', server: {} as StorageServer } : { kind: 'none' },
     erases: change.erases ?? false,
   };
@@ -84,7 +85,7 @@ export const sightOf = (
   hosts: Record<string, PlaceSight>,
   server: ServerSight = { kind: 'none' },
   kept?: readonly string[],
-): StorageSight => ({ hosts: new Map(Object.entries(hosts)), server, kept });
+): StorageSight => ({ hosts: new Map(Object.entries(hosts)), logins: new Map(), server, kept });
 
 export const healthy: ServerHealth = { state: 'Healthy', reason: 'Ready', message: 'All is well.' };
 

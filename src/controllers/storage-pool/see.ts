@@ -6,6 +6,7 @@ import { within } from '../../runtime/within.ts';
 import type { ControllerContext } from '../context.ts';
 import { awaitTried } from '../sites.ts';
 import { reasonOfFault } from '../standing.ts';
+import { seeLogins } from './logins.ts';
 import { seeServer } from './server.ts';
 import type { PlaceSight, StoragePoolWorld, StorageSight, StorageSite } from './world.ts';
 import { fits } from './world.ts';
@@ -62,9 +63,10 @@ export const see = async (
   signal: AbortSignal,
 ): Promise<StorageSight> => {
   awaitTried(world.sites);
-  const [hosts, server] = await Promise.all([
+  const [hosts, logins, server] = await Promise.all([
     seeHosts(context, world, signal),
+    seeLogins(context, world, signal),
     seeServer(context, world, 'recent', signal),
   ]);
-  return { hosts, server };
+  return { hosts, logins, server };
 };

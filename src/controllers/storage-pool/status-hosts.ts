@@ -1,9 +1,17 @@
 /** The storage as each host sees it, and the space of all of them. Pure. */
 import { bytesOf, formatQuantity } from '../../api/quantity.ts';
 import type { Reason } from '../../api/reasons.ts';
-import { type StoragePoolStatus, servesDisks } from '../../api/storage-pool.ts';
+import { type StoragePool, type StoragePoolStatus, servesDisks } from '../../api/storage-pool.ts';
+import { isLoggedIn, portalsOf } from '../served.ts';
 import { knownReason } from '../standing.ts';
-import { fits, type StoragePoolWorld, type StorageSight, type StorageSite } from './world.ts';
+import { pathsOf } from './paths.ts';
+import {
+  fits,
+  type LoginSight,
+  type StoragePoolWorld,
+  type StorageSight,
+  type StorageSite,
+} from './world.ts';
 
 export type HostState = NonNullable<StoragePoolStatus['hosts']>[number];
 
@@ -15,13 +23,33 @@ interface Word {
 const isServing = ({ server }: StorageSight): boolean =>
   server.kind === 'seen' && server.plan.kind !== 'step' && server.plan.health.state !== 'Unusable';
 
+/** What keeps the host from logging in itself. */
+const loginWord = (
+  pool: StoragePool,
+  state: StorageSite['state'],
+  seen: LoginSight | undefined,
+): Word | undefined => {
+  if (state.kind === 'usable' && !state.facts.attachmentKinds.includes('block')) {
+    const message = 'The host is not reached by SSH, which logging in to iSCSI targets needs.';
+    return { reason: 'UnsupportedByHost', message };
+  }
+  if (seen?.kind === 'failed') return seen;
+  const portals = portalsOf(pool).length;
+  if (seen === undefined || seen.multipath || portals < 2) return undefined;
+  const message = `multipathd does not run on the host, and the target has ${portals} portals (Debian: multipath-tools).`;
+  return { reason: 'UnsupportedByHost', message };
+};
+
 /** A server that cannot be asked takes nothing from hosts that were ready: what they have open goes on. */
 const servedWord = (
   { pool }: StoragePoolWorld,
   { name, state }: StorageSite,
   sight: StorageSight | undefined,
 ): Word | undefined => {
-  if (state.kind === 'usable' && !state.facts.attachmentKinds.includes('network')) {
+  if (isLoggedIn(pool)) {
+    const word = loginWord(pool, state, sight?.logins.get(name));
+    if (word !== undefined) return word;
+  } else if (state.kind === 'usable' && !state.facts.attachmentKinds.includes('network')) {
     const message =
       'The emulator of the host cannot open disks of iSCSI targets: its driver is not installed (Debian: qemu-block-extra).';
     return { reason: 'UnsupportedByHost', message };
@@ -85,6 +113,7 @@ export const hostState = (
   const before = world.pool.status?.hosts?.find(({ name }) => name === site.name);
   const word = unreadyWord(world, site, sight);
   const seen = sight?.hosts.get(site.name);
+  const paths = pathsOf(world, sight, site.name);
   const space =
     seen?.kind === 'ready'
       ? {
@@ -100,6 +129,7 @@ export const hostState = (
     ready: word === undefined,
     ...space,
     ...(word === undefined ? {} : { reason: word.reason, message: word.message.slice(0, 1024) }),
+    ...(paths === undefined ? {} : { paths }),
   };
 };
 

@@ -11,6 +11,7 @@ import {
   type Standing,
   standingConditions,
 } from '../standing.ts';
+import { pathTrouble } from './paths.ts';
 import { type HostState, hostState, spaceOf } from './status-hosts.ts';
 import { serverStatusOf } from './status-server.ts';
 import type { StoragePoolWorld, StorageSight } from './world.ts';
@@ -135,7 +136,10 @@ const standingOf = (
   const servers = serverStanding(sight, usable);
   if (servers !== undefined) return servers;
   const standing = hostsStanding(world, hosts);
-  return standing.reason === 'Ready' ? (fullness(space) ?? standing) : standing;
+  if (standing.reason !== 'Ready') return standing;
+  const trouble = pathTrouble(world, hosts);
+  if (trouble !== undefined) return { ready: 'True', reason: 'PathDown', message: trouble };
+  return fullness(space) ?? standing;
 };
 
 /** Kept while the Secret cannot be read: another version would look like a change of every machine. */

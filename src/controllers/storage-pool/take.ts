@@ -6,6 +6,7 @@ import type { ControllerContext } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { knownReason } from '../standing.ts';
 import { gather } from './gather.ts';
+import { onPaths } from './logins.ts';
 import { onHost, see } from './see.ts';
 import { seeServer, takeServerStep } from './server.ts';
 import type { PlaceSight, StoragePoolStep, StoragePoolWorld, StorageSight } from './world.ts';
@@ -158,6 +159,10 @@ export const take = async (
         { kind: 'forgetPlace', withMarker: step.withMarker },
         signal,
       );
+    case 'mendPaths':
+      return onPaths(context, world, sight, step, signal);
+    case 'dropStrays':
+      return onPaths(context, world, sight, step, signal);
     case 'removeFinalizer':
       await removeFinalizer(resource, world.pool, context.effect, signal);
       return { kind: 'gone' };

@@ -1,6 +1,7 @@
 /** Everything a pass over one StoragePool knows before it looks at hosts, and what it sees there. Plain data. */
 import type { Reason } from '../../api/reasons.ts';
 import type { StoragePool } from '../../api/storage-pool.ts';
+import type { LoginSeen } from '../../drivers/hypervisor/host-logins.ts';
 import type { PlaceSeen, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import type { ServerPlan, ServerSeen, ServerStep } from '../../drivers/storage/contract.ts';
 import type { Site } from '../sites.ts';
@@ -13,6 +14,18 @@ export interface StorageSite extends Site {
   readonly used: boolean;
 }
 
+/** A disk that the host of its claim is logged in to, or will be. Without a claim no host has a right to it. */
+export interface LoginDisk {
+  /** `namespace/name` of the VirtualDisk. */
+  readonly key: string;
+  readonly uid: string;
+  readonly targetIqn: string;
+  /** Name of the Host of the claim. */
+  readonly host?: string | undefined;
+  /** The server lets that one in. */
+  readonly published: boolean;
+}
+
 export interface StoragePoolWorld {
   readonly pool: StoragePool;
   readonly place: StoragePlace;
@@ -23,6 +36,8 @@ export interface StoragePoolWorld {
   readonly images: readonly string[];
   /** `none`: hosts are all there is. */
   readonly server: ServerState | { readonly kind: 'none' };
+  /** Disks whose hosts log in themselves; empty where emulators do. */
+  readonly logins: readonly LoginDisk[];
   /** Version of the Secret that hosts log in with, as far as it is known. */
   readonly loginVersion?: string | undefined;
   /** What the operator made on the servers goes with the StoragePool. */
@@ -32,6 +47,11 @@ export interface StoragePoolWorld {
 /** What a host showed, or why it could not be asked or prepared. */
 export type PlaceSight =
   | PlaceSeen
+  | { readonly kind: 'failed'; readonly reason: Reason; readonly message: string };
+
+/** What a host is logged in to of this pool, or why it could not be asked. */
+export type LoginSight =
+  | { readonly kind: 'seen'; readonly multipath: boolean; readonly logins: readonly LoginSeen[] }
   | { readonly kind: 'failed'; readonly reason: Reason; readonly message: string };
 
 /** What the servers showed, or why not. */
@@ -61,6 +81,8 @@ export type ServerSight =
 export interface StorageSight {
   /** By name of the Host; hosts that cannot be used are left out. */
   readonly hosts: ReadonlyMap<string, PlaceSight>;
+  /** By name of the Host, where hosts log in themselves. */
+  readonly logins: ReadonlyMap<string, LoginSight>;
   readonly server: ServerSight;
   /** Files of ours that keep a volume from being erased. */
   readonly kept?: readonly string[] | undefined;
@@ -75,6 +97,10 @@ export type StoragePoolStep =
   | { readonly kind: 'takeStock'; readonly host: string }
   /** `withMarker`: the pool ends; nothing of ours is to stay in the folder that hosts share. */
   | { readonly kind: 'forget'; readonly hosts: readonly string[]; readonly withMarker: boolean }
+  /** Logs hosts in where a path is missing, or was made with an older secret. */
+  | { readonly kind: 'mendPaths'; readonly hosts: readonly string[] }
+  /** Logs hosts out of what they have no right to: a host that was declared gone, say, and came back. */
+  | { readonly kind: 'dropStrays'; readonly hosts: readonly string[] }
   | { readonly kind: 'removeFinalizer' };
 
 /** A simulated pool has no files that a real host could use, and a simulated host mounts nothing real. */

@@ -15,6 +15,8 @@ type Present = Extract<ServedSight, { readonly kind: 'present' }>;
 /** Sessions of a host end a moment after its emulator; nothing tells of it. */
 const sessionPollMs = 5_000;
 
+const isLoggedIn = ({ served }: DiskWorld): boolean => served?.loggedIn === true;
+
 const hostNamed = (world: DiskWorld, name: string | undefined): HostWorld | undefined =>
   world.hosts.find((host) => host.name === name);
 
@@ -109,7 +111,8 @@ const mayWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present, iqn: str
   const mayBeThere = (name: string | undefined): boolean =>
     name === undefined || (host === undefined ? hostNamed(world, name) === undefined : name === host.name);
   const mayHave = world.users.some((user) => (user.plugged || user.unknown) && mayBeThere(user.host));
-  return !sight.sessions.includes(iqn) && !mayHave;
+  // A session of the host itself says nothing of machines: it ends when the host is logged out, which it refuses in use.
+  return (isLoggedIn(world) || !sight.sessions.includes(iqn)) && !mayHave;
 };
 
 /** Everybody who may log in besides the host of the claim. */
@@ -124,10 +127,12 @@ const decideWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present): Deci
     const host = world.hosts.find(({ initiator }) => initiator === other);
     const leaves = host !== undefined && host.name === world.disk.status?.claim?.host;
     const secretFrom = leaves && host.usable ? host.name : undefined;
+    const loginFrom = isLoggedIn(world) && host?.declaredDown === undefined ? host?.name : undefined;
     const it: DiskStep = {
       kind: 'withdraw',
       iqn: other,
       ...(secretFrom === undefined ? {} : { secretFrom }),
+      ...(loginFrom === undefined ? {} : { loginFrom }),
     };
     return step(it, 'Publishing', `The storage server lets ${host?.name ?? 'another host'} out.`);
   }

@@ -23,7 +23,13 @@ export type DiskStep =
   | { readonly kind: 'grant'; readonly claim: Claim }
   | { readonly kind: 'serve'; readonly step: Extract<ServedStep, { kind: 'grow' | 'publish' | 'delete' }> }
   /** Takes the disk from a host: the secret first, if no other disk there needs it, then the right to log in. */
-  | { readonly kind: 'withdraw'; readonly iqn: string; readonly secretFrom?: string | undefined }
+  | {
+      readonly kind: 'withdraw';
+      readonly iqn: string;
+      readonly secretFrom?: string | undefined;
+      /** The host is logged in itself, and out again first. */
+      readonly loginFrom?: string | undefined;
+    }
   /** Long work on a storage server, in the jobs room. */
   | { readonly kind: 'make'; readonly from: ServedSource; readonly sizeBytes: number }
   /** Gives up the copy or the making of a disk that goes, wherever it is made. */

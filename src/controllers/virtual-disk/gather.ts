@@ -21,7 +21,7 @@ import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { imageFileName, isLinked, linkedImageUid, placeOf } from '../places.ts';
-import { isServed, openDiskServer } from '../served.ts';
+import { isLoggedIn, isServed, openDiskServer } from '../served.ts';
 import { growsNext } from './decide-served.ts';
 import type {
   DiskWorld,
@@ -289,6 +289,7 @@ const servedOf = (
   const { size } = disk.status ?? {};
   return {
     pool,
+    loggedIn: isLoggedIn(pool),
     growsOnline,
     growsNext: growsNext({ growsOnline }, bytesOf(disk.spec.size), size === undefined ? size : bytesOf(size)),
   };

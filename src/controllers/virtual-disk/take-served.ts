@@ -1,5 +1,5 @@
 /** One step of a disk's life on a storage server. */
-import { poolSecretMark } from '../../api/identity.ts';
+import { diskTargetIqn, poolSecretMark, unitWwn } from '../../api/identity.ts';
 import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import type { Chunk } from '../../drivers/hypervisor/host-storage.ts';
 import type { DiskIdentity, DiskServer, ServedStep } from '../../drivers/storage/contract.ts';
@@ -130,6 +130,22 @@ const dropSecrets = async (
   }
 };
 
+/** Before the server lets it out: after that the host would try for ever. Throws when the host cannot be asked. */
+const logOut = async (
+  { context }: GatherDeps,
+  world: DiskWorld,
+  hostName: string,
+  signal: AbortSignal,
+): Promise<void> => {
+  const host = world.hosts.find(({ name }) => name === hostName);
+  const session = host && context.fleet.session(host.pool);
+  if (host === undefined || session === undefined)
+    throw new Fault('unreachable', `${hostName} is not connected.`, { reason: 'HostUnreachable' });
+  const { uid } = world.disk.metadata;
+  const login = { targetIqn: diskTargetIqn(uid), wwn: unitWwn(uid) };
+  await context.effect('log out', () => session.pool.hostLogins(host.id).disconnect(login, signal));
+};
+
 /**
  * Whether no other disk of the pool is used on the host. Two disks of one machine are let go of at the same time: one
  * that is on its way out does not count, so that the second of them finds itself to be the last.
@@ -147,7 +163,7 @@ const withdraw = async (
   deps: GatherDeps,
   world: DiskWorld,
   seen: DiskSight,
-  { iqn, secretFrom }: Extract<ServerStep, { kind: 'withdraw' }>,
+  { iqn, secretFrom, loginFrom }: Extract<ServerStep, { kind: 'withdraw' }>,
   signal: AbortSignal,
 ): Promise<Ended> => {
   const { context } = deps;
@@ -163,6 +179,7 @@ const withdraw = async (
   }
   if (secretFrom !== undefined && isLastOn(deps, world, secretFrom))
     await dropSecrets(deps, world, secretFrom, signal);
+  if (loginFrom !== undefined) await logOut(deps, world, loginFrom, signal);
   return serve(deps, world, seen, { kind: 'revoke', initiator: { iqn } }, signal);
 };
 

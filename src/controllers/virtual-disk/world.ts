@@ -52,6 +52,8 @@ export interface ImageReader {
 /** The disk is one of a storage server. */
 export interface ServedWorld {
   readonly pool: StoragePool;
+  /** The hosts log in themselves. */
+  readonly loggedIn: boolean;
   /** Undefined while the server cannot be asked. */
   readonly growsOnline: boolean | undefined;
   /** The machine that holds it has to let go of it so that it can grow. */

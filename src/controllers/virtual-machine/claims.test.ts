@@ -9,7 +9,7 @@ const disk = (claimed: boolean): DiskWorld => ({
   diskName: 'web-1-root',
   storagePool: 'local',
   hostLocal: false,
-  served: false,
+  served: undefined,
   state: { kind: 'ready', shape: sampleDisk, claimed },
 });
 const vm = sampleMachine();

@@ -11,7 +11,7 @@ import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { attachmentOf, imageFileName, isLinked, linkedImageUid, pathIn, placeOf } from '../places.ts';
-import { isServed, loginOf, openDiskServer, servedAttachmentOf } from '../served.ts';
+import { isLoggedIn, isServed, loginOf, openDiskServer, servedAttachmentOf } from '../served.ts';
 import { type CdromWorld, type DiskWorld, type Lack, lack, ok } from './world.ts';
 
 type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing' | 'storage'>;
@@ -213,7 +213,7 @@ export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk
     storagePool,
     boundTo: object?.status?.host,
     hostLocal: pool !== undefined && topologyOf(pool.spec) === 'HostLocal',
-    served: isServed(pool),
+    served: isServed(pool) ? (isLoggedIn(pool) ? 'block' : 'network') : undefined,
     place: seedPlace(context, vm, disk, object, pool),
     state:
       object === undefined

@@ -57,6 +57,12 @@ export type Placement =
 const missing = (wanted: readonly string[], there: ReadonlySet<string>): string | undefined =>
   wanted.find((name) => !there.has(name));
 
+const lacking: Readonly<Record<AttachmentKind, string>> = {
+  file: 'it cannot open files',
+  network: 'its emulator cannot open disks of iSCSI targets: the driver is not installed',
+  block: 'it is not reached by SSH, which logging in to iSCSI targets needs',
+};
+
 type Check = (host: HostCandidate, request: PlacementRequest) => Omit<Unplaced, 'host'> | undefined;
 
 /** In the order in which a person would want to hear of them. */
@@ -74,13 +80,10 @@ const checks: readonly Check[] = [
       : { reason: 'DiskElsewhere', message: `disk ${elsewhere.disk} is on ${elsewhere.host}` };
   },
   // Before the pool, which is not ready there for that very reason.
-  ({ attachmentKinds: there }, { attachmentKinds }) =>
-    attachmentKinds.every((kind) => there.includes(kind))
-      ? undefined
-      : {
-          reason: 'CapabilityMissing',
-          message: 'its emulator cannot open disks of iSCSI targets: the driver is not installed',
-        },
+  ({ attachmentKinds: there }, { attachmentKinds }) => {
+    const kind = attachmentKinds.find((it) => !there.includes(it));
+    return kind === undefined ? undefined : { reason: 'CapabilityMissing', message: lacking[kind] };
+  },
   ({ storagePools: there }, { storagePools }) => {
     const pool = missing(storagePools, there);
     return pool === undefined

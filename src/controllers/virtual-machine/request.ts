@@ -39,7 +39,7 @@ export const requestOf = (world: VmWorld): Resolved<PlacementRequest> => {
       // A seed lies in the pool of the image when its disk is one of a storage server.
       ...(world.vm.spec.cloudInit === undefined ? [] : [seedPlaceOf(world)?.poolName]),
     ]),
-    attachmentKinds: world.disks.some(({ served }) => served === true) ? ['network'] : [],
+    attachmentKinds: [...new Set(world.disks.flatMap(({ served }) => served ?? []))],
     networks: unique(world.nics.map(({ network }) => network)),
     boundTo: world.disks.flatMap(({ name, boundTo }) =>
       boundTo === undefined ? [] : [{ host: boundTo, disk: name }],

@@ -23,6 +23,7 @@ import { isRelapse } from './decide-off.ts';
 import type { MachineStep } from './decision.ts';
 import { type GatherDeps, gather, gatherHosts } from './gather.ts';
 import { intentStatus } from './intent.ts';
+import { logIn } from './logins.ts';
 import { place } from './placement.ts';
 import { requestOf } from './request.ts';
 import { putSecrets } from './secrets.ts';
@@ -68,11 +69,15 @@ const drive = async (
   signal: AbortSignal,
 ): Promise<Ended> => {
   const before = sightingOf(world, seen);
-  await putSecrets(deps.context, poolOf(deps, world), world, step, signal);
-  deps.ledger.noteMade(world.identity.uid);
-  const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, async () => {
+  const check = (): void => {
     const { namespace, name } = nameOf(world);
     checkClaims(world, gather(deps, `${namespace}/${name}`), step);
+  };
+  await putSecrets(deps.context, poolOf(deps, world), world, step, signal);
+  await logIn(deps.context, poolOf(deps, world), world, step, check, signal);
+  deps.ledger.noteMade(world.identity.uid);
+  const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, async () => {
+    check();
     return poolOf(deps, world).take(world.identity, step, signal);
   });
   if (

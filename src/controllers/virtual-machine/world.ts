@@ -41,8 +41,8 @@ export interface DiskWorld {
   /** Host object it is bound to. */
   readonly boundTo?: string | undefined;
   readonly hostLocal: boolean;
-  /** It is one of a storage server: its host's emulator has to reach it. */
-  readonly served?: boolean | undefined;
+  /** Of a disk of a storage server: who on its host opens it, the emulator or the host itself. */
+  readonly served?: 'network' | 'block' | undefined;
   /** Where a seed could be put beside it; of a storage server's disk, beside the image it was made from. */
   readonly place?: StoragePlace | undefined;
   readonly state: /** The template's object is not there yet and nothing speaks against making it. */

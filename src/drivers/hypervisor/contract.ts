@@ -3,6 +3,7 @@
  * test/contract. Drivers get narrow values, never an API object and never a Kubernetes client. Every method throws
  * only `Fault`; a method about one host never waits for another host.
  */
+import type { HostLogins } from './host-logins.ts';
 import type { HostNetworks } from './host-networks.ts';
 import type { HostSecrets } from './host-secrets.ts';
 import type { HostStorage } from './host-storage.ts';
@@ -164,7 +165,7 @@ export interface HostFacts {
   readonly cpus: number;
   readonly memoryMiB: number;
   readonly capabilities: readonly Capability[];
-  /** `network`: the emulator can open disks of an iSCSI target. */
+  /** `network`: the emulator can open disks of an iSCSI target. `block`: the host itself can be made to log in to one. */
   readonly attachmentKinds: readonly AttachmentKind[];
   /** Which cluster's claim the host carries; undefined where the host has no place to keep one. */
   readonly claimedBy: string | undefined;
@@ -236,6 +237,7 @@ export interface HypervisorPool {
   hostStorage(host: HostId): HostStorage;
   hostNetworks(host: HostId): HostNetworks;
   hostSecrets(host: HostId): HostSecrets;
+  hostLogins(host: HostId): HostLogins;
   /** After it nothing stays open (H-10). */
   close(): Promise<void>;
 }

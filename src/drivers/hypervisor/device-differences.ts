@@ -39,6 +39,8 @@ const attachmentText = (attachment: Attachment): string => {
       return filesOf(attachment).map(fileText).join(' over ');
     case 'network':
       return lunText(attachment);
+    case 'block':
+      return `device ${fileName(attachment.path)}`;
     default:
       return attachment satisfies never;
   }
@@ -63,6 +65,8 @@ const attachmentKey = (attachment: Attachment): string => {
         auth?.secretUuid,
       ]);
     }
+    case 'block':
+      return `block:${attachment.path}`;
     default:
       return attachment satisfies never;
   }

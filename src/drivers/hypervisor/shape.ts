@@ -27,8 +27,16 @@ export interface NetworkAttachment {
   readonly format: 'raw';
 }
 
-/** How a host reaches a disk. A new way (block, vdi) is a new member. */
-export type Attachment = FileAttachment | NetworkAttachment;
+/** A disk of a storage server that the host has logged in to (host-logins.ts). */
+export interface BlockAttachment {
+  readonly kind: 'block';
+  /** `devicePathOf`: a link that names the disk itself, never a place in an order. */
+  readonly path: string;
+  readonly format: 'raw';
+}
+
+/** How a host reaches a disk. A new way (vdi) is a new member. */
+export type Attachment = FileAttachment | NetworkAttachment | BlockAttachment;
 export type AttachmentKind = Attachment['kind'];
 
 /** The files that a host opens for it: none for a disk of a storage server. */
@@ -39,6 +47,7 @@ export const filesOf = (
     case 'file':
       return [attachment, ...attachment.backing];
     case 'network':
+    case 'block':
       return [];
     default:
       return attachment satisfies never;

@@ -182,7 +182,8 @@ const growDisk = async (
   } else {
     const target = side.targets.get(serial) ?? (attachment.kind === 'file' ? attachment.path : serial);
     const sizes = await readDiskSizes(context.remote, context.vm.uuid, signal);
-    if ((sizes.get(target) ?? 0) < bytes) {
+    // What a host tells of a device is its size now; the emulator has to be told all the same.
+    if (attachment.kind === 'block' || (sizes.get(target) ?? 0) < bytes) {
       const args = { dom: handle(context.vm.uuid), disk: target, size: BigInt(bytes), flags: RESIZE_BYTES };
       await context.remote.call('DOMAIN_BLOCK_RESIZE', args, signal);
     }

@@ -69,16 +69,26 @@ const diskSource = (attachment: Attachment): readonly Piece[] => {
       return [el('source', { file: attachment.path }), backingStore(attachment.backing)];
     case 'network':
       return [networkSource(attachment)];
+    case 'block':
+      return [el('source', { dev: attachment.path })];
     default:
       return attachment satisfies never;
   }
 };
 
+/** What the host has in its cache of a device that another host writes to as well would be wrong: there is none. */
+const driverOf = ({ kind, format }: Attachment): Attributes => ({
+  name: 'qemu',
+  type: format,
+  ...(kind === 'block' ? { cache: 'none', io: 'native' } : {}),
+  discard: 'unmap',
+});
+
 export const diskXml = (disk: DiskShape, seat: Seat): Piece =>
   el(
     'disk',
     { type: disk.attachment.kind, device: 'disk' },
-    el('driver', { name: 'qemu', type: disk.attachment.format, discard: 'unmap' }),
+    el('driver', driverOf(disk.attachment)),
     ...diskSource(disk.attachment),
     el('target', { dev: seat.target, bus: BUS[disk.bus] }),
     el('serial', {}, disk.serial),

@@ -7,6 +7,7 @@ import {
 } from '../../../wire/libvirt/session.ts';
 import type { TlsCredentials } from '../../../wire/libvirt/transports.ts';
 import { type LibvirtUri, LibvirtUriError, parseLibvirtUri } from '../../../wire/libvirt/uri.ts';
+import type { SshOptions } from '../../../wire/ssh/session.ts';
 import type { HostCredentials, HostEndpoint } from '../contract.ts';
 import type { Dial } from './remote.ts';
 
@@ -58,6 +59,16 @@ const optionsOf = (endpoint: HostEndpoint): SessionOptions => {
     default:
       return uri.transport satisfies never;
   }
+};
+
+export const isReachedBySsh = (endpoint: HostEndpoint): boolean => uriOf(endpoint).transport.type === 'ssh';
+
+/** How programs are run on the host: as libvirt is reached; undefined where that is not by SSH. Throws Fault `invalid`. */
+export const sshOptionsOf = (endpoint: HostEndpoint): SshOptions | undefined => {
+  const { transport } = uriOf(endpoint);
+  if (transport.type !== 'ssh') return undefined;
+  const { host, port, user = 'root' } = transport;
+  return { ...sshOf(endpoint.host, endpoint.credentials), host, port, user };
 };
 
 /** Throws Fault `invalid` for an endpoint that can never work, wire errors for one that does not answer. */

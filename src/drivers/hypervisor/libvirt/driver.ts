@@ -137,6 +137,12 @@ export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDr
       hostStorage: (host) => createHostStorage(host, () => get(host), options.clock),
       hostNetworks: (host) => createHostNetworks(host, () => get(host).link),
       hostSecrets: (host) => createHostSecrets(host, () => get(host).link),
+      // A session that was closed, or a host that left, is told at the call.
+      hostLogins: (host) => ({
+        see: async (signal) => get(host).logins.see(signal),
+        connect: async (wish, signal) => get(host).logins.connect(wish, signal),
+        disconnect: async (login, signal) => get(host).logins.disconnect(login, signal),
+      }),
       close: async () => {
         open = false;
         for (const host of hosts.values()) drop(host);

@@ -11,6 +11,7 @@ import {
 } from './capabilities.ts';
 import { readClaim } from './claim.ts';
 import type { Wiring } from './device-xml.ts';
+import { isReachedBySsh } from './dial.ts';
 import type { Setup } from './domain-xml.ts';
 import type { Probed } from './probe.ts';
 import type { Remote } from './remote.ts';
@@ -138,7 +139,11 @@ export const readProfile = async (
       filters,
       canVlan: bridgeVlan || bridges.openVswitch,
     }),
-    attachmentKinds: iscsi ? ['file', 'network'] : ['file'],
+    attachmentKinds: [
+      'file',
+      ...(iscsi ? (['network'] as const) : []),
+      ...(isReachedBySsh(endpoint) ? (['block'] as const) : []),
+    ],
     claimedBy,
     bridges: [...bridges.bridges].sort(),
   };

@@ -11,11 +11,13 @@ import type {
   VmIdentity,
   VmStep,
 } from '../contract.ts';
+import type { HostLogins } from '../host-logins.ts';
 import { putClaim } from './claim.ts';
 import { type DomainRead, readDomain } from './domains.ts';
 import { type HostProfile, readBridges } from './facts.ts';
 import type { HostLink } from './host-link.ts';
 import { createHostState, type HostOptions, type HostState } from './host-state.ts';
+import { createManagedLogins } from './logins.ts';
 import { createPlaceTurns, type PlaceTurns } from './place-turns.ts';
 import { isActive } from './power.ts';
 import type { Remote } from './remote.ts';
@@ -33,6 +35,7 @@ export interface ManagedHost {
   readonly endpoint: HostEndpoint;
   readonly link: HostLink<HostProfile>;
   readonly turns: PlaceTurns;
+  readonly logins: HostLogins;
   seen(signal: AbortSignal): Promise<HostSeen>;
   survey(signal: AbortSignal): Promise<SurveySeen>;
   /** Whether it told which machines it has, since it was added. */
@@ -151,6 +154,7 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
   const { endpoint, clock } = options;
   const { host } = endpoint;
   const state = createHostState(options);
+  const logins = createManagedLogins(endpoint, clock, state.link);
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -162,6 +166,7 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
     endpoint,
     link: state.link,
     turns: createPlaceTurns(clock),
+    logins: logins.logins,
     seen: (signal) => seen(host, state, clock, signal),
     survey: (signal) => survey(host, state, clock, signal),
     // A connection counts as made once its machines were listed.
@@ -183,6 +188,7 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
     claim: (clusterId, signal) => attempt(() => claim(state, clusterId, signal)),
     close: async () => {
       state.guests.close();
+      logins.close();
       await state.link.close();
     },
   };

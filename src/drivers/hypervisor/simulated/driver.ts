@@ -17,6 +17,7 @@ import { createWitness } from '../witness.ts';
 import { settingsOf } from './endpoint.ts';
 import { createChangeFeed } from './events.ts';
 import { createInventory, type Inventory } from './inventory.ts';
+import { createHostLogins } from './logins.ts';
 import { createHostNetworks } from './networks.ts';
 import { createHostSecrets } from './secrets.ts';
 import { createSight, type Sight } from './sight.ts';
@@ -191,6 +192,7 @@ const openPool = (world: SimulatedWorld, settings: SimulatedSettings): Hyperviso
       }),
     hostNetworks: (name) => createHostNetworks(facet(name)),
     hostSecrets: (name) => createHostSecrets(facet(name)),
+    hostLogins: (name) => createHostLogins(facet(name)),
     close: async () => {
       open = false;
       unsubscribe();

@@ -80,6 +80,7 @@ export const createHostHands = ({ clock, events, get }: Insides): HostHands => {
       loseRunning(host);
       forgetCauses(host);
       host.secrets.clear();
+      host.logins.clear();
     },
     powerOn: (name) => {
       const host = get(name);

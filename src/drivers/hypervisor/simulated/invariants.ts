@@ -12,6 +12,8 @@ export interface Violation {
 const dataKey = (host: SimulatedHost, attachment: Attachment): string => {
   if (attachment.kind === 'network') return `${attachment.targetIqn}/${attachment.lun}`;
   const { path } = attachment;
+  // A link that names the disk itself.
+  if (attachment.kind === 'block') return path;
   const place = host.places.get(path.slice(0, path.lastIndexOf('/')));
   const local =
     place === undefined || host.directories.get(path.slice(0, path.lastIndexOf('/'))) === place.directory;

@@ -3,6 +3,7 @@ import { Fault } from '../../../runtime/fault.ts';
 import type { Change, VmRecord } from '../contract.ts';
 import {
   type Attachment,
+  type BlockAttachment,
   type DiskShape,
   filesOf,
   type NetworkAttachment,
@@ -144,6 +145,12 @@ const checkSecret = (host: SimulatedHost, { auth }: NetworkAttachment): void => 
   }
 };
 
+const checkLogin = (host: SimulatedHost, { path }: BlockAttachment): void => {
+  if (host.logins.get(path)?.cut === false) return;
+  const message = `The host ${host.name} is not logged in to the disk.`;
+  throw new Fault('unreachable', message, { reason: 'StorageNotReady', where: host.name });
+};
+
 export const checkAttachment = (host: SimulatedHost, attachment: Attachment): void => {
   switch (attachment.kind) {
     case 'file':
@@ -155,16 +162,27 @@ export const checkAttachment = (host: SimulatedHost, attachment: Attachment): vo
       checkSecret(host, attachment);
       checkTarget(host, attachment);
       return;
+    case 'block':
+      checkLogin(host, attachment);
+      return;
     default:
       attachment satisfies never;
   }
 };
 
 /** Size behind an attachment; undefined where this world knows nothing of it. */
-export const sizeBehind = (host: SimulatedHost, attachment: Attachment): number | undefined =>
-  attachment.kind === 'file'
-    ? volumeAt(host, attachment.path).volume?.sizeBytes
-    : host.fabric.targets.get(attachment.targetIqn)?.sizeBytes;
+export const sizeBehind = (host: SimulatedHost, attachment: Attachment): number | undefined => {
+  switch (attachment.kind) {
+    case 'file':
+      return volumeAt(host, attachment.path).volume?.sizeBytes;
+    case 'network':
+      return host.fabric.targets.get(attachment.targetIqn)?.sizeBytes;
+    case 'block':
+      return host.logins.get(attachment.path)?.sizeBytes;
+    default:
+      return attachment satisfies never;
+  }
+};
 
 /** Throws a Fault when the host has not got what the card plugs into. */
 export const checkNic = (host: SimulatedHost, { backend }: NicShape): void => {

@@ -1,6 +1,7 @@
 /** What the simulated world consists of. Mutable on purpose: it stands for hosts, not for what we know of them. */
 import type { Fabric } from '../../storage/simulated/fabric.ts';
 import type { Capability, HostId, OffCause, PowerSeen, VmRecord, VmSummary } from '../contract.ts';
+import type { Portal } from '../host-logins.ts';
 import type { NetworkShape } from '../host-networks.ts';
 import type { AttachmentKind, VmShape } from '../shape.ts';
 
@@ -81,6 +82,19 @@ export interface SimulatedNetwork {
   autostart: boolean;
 }
 
+/** One path to a disk of a storage server. */
+export interface SimulatedLogin {
+  readonly targetIqn: string;
+  readonly lun: number;
+  readonly portal: Portal;
+  readonly initiator: string;
+  /** As the host last saw it: it may have grown since. */
+  sizeBytes: number;
+  version: string | undefined;
+  /** The server ended it; it is tried again in vain. */
+  cut: boolean;
+}
+
 export interface SimulatedHost {
   readonly name: HostId;
   readonly uuid: string;
@@ -98,6 +112,8 @@ export interface SimulatedHost {
   readonly networks: Map<string, SimulatedNetwork>;
   /** Usage by uuid. Values are not kept: nobody can read one back. */
   readonly secrets: Map<string, string>;
+  /** By path of the device. */
+  readonly logins: Map<string, SimulatedLogin>;
   readonly fabric: Fabric;
   claimedBy: string | undefined;
   link: { readonly kind: 'up' } | { readonly kind: 'down'; readonly sinceMs: number; readonly hang: boolean };

@@ -13,6 +13,7 @@ import {
   powerOn,
   removeMachine,
   setRecord,
+  sizeBehind,
   volumeAt,
 } from './machines.ts';
 import type { SimulatedHost, SimulatedMachine } from './state.ts';
@@ -169,6 +170,9 @@ const growDisk: OnMachine<'growDisk'> = (machine, { serial, sizeBytes }, context
   }
   const { attachment } = disk;
   const volume = attachment.kind === 'file' ? volumeAt(context.host, attachment.path).volume : undefined;
+  if (attachment.kind === 'block' && (sizeBehind(context.host, attachment) ?? 0) < sizeBytes) {
+    throw conflict(context.host.name, 'The host does not see yet that the disk has grown.');
+  }
   if (volume !== undefined) {
     volume.sizeBytes = Math.max(volume.sizeBytes, sizeBytes);
   }

@@ -80,6 +80,7 @@ const newHost = (settings: SimulatedHostSettings, fabric: Fabric): SimulatedHost
   unmounted: new Set(),
   networks: new Map(),
   secrets: new Map(),
+  logins: new Map(),
   fabric,
   claimedBy: undefined,
   link: { kind: 'up' },

@@ -2,16 +2,13 @@
 import { hash } from 'node:crypto';
 
 // Hosts and machines know these too.
-export { DISK_LUN, diskTargetIqn, hostInitiatorIqn } from '../../../api/identity.ts';
+export { DISK_LUN, diskTargetIqn, hostInitiatorIqn, unitSerial, unitWwn } from '../../../api/identity.ts';
 
 /** RFC 3720 3.2.6.3.1: a date at which the domain was ours, and the domain backwards. */
 const AUTHORITY = 'iqn.2025-01.dev.ovcp';
 
 /** What Linux shows as the vendor of a disk of ours: at most 8 characters. */
 export const VENDOR = 'OVCP';
-
-/** NAA 6 (registered extended) with the company id that Linux's target uses for every disk it makes up a name for. */
-const NAA_PREFIX = '6001405';
 
 /** A uid as Kubernetes makes them, or refused: it becomes part of paths and names. */
 const UID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -21,12 +18,6 @@ export const isUid = (uid: string): boolean => UID.test(uid);
 
 /** Name of the target that serves all disks of a pool. */
 export const poolTargetIqn = (poolUid: string): string => `${AUTHORITY}:pool.${poolUid}`;
-
-/** SCSI unit serial: 32 hexadecimal digits. */
-export const unitSerial = (diskUid: string): string => diskUid.replaceAll('-', '');
-
-/** World wide name, 32 hexadecimal digits: what udev and multipath call the disk, with a `3` before it. */
-export const unitWwn = (diskUid: string): string => `${NAA_PREFIX}${unitSerial(diskUid).slice(0, 25)}`;
 
 /** Name of the file (before `.raw`) or logical volume that holds a disk, and of a backing object in LIO. */
 export const backingName = (diskUid: string): string => `ovcp-disk-${diskUid}`;
