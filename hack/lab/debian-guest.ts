@@ -64,7 +64,7 @@ export type DebianGuest = {
 };
 
 /** An emulated boot takes 15 s on an idle machine and minutes on a busy one. */
-const bootLimitMs = 420_000;
+const bootLimitMs = 800_000;
 
 type Guest = {
   options: DebianGuestOptions;

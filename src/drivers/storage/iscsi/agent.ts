@@ -7,6 +7,7 @@ import type { ServerLink } from '../server-link.ts';
 import { coreProgram } from './program/core.ts';
 import { disksProgram } from './program/disks.ts';
 import { filesProgram } from './program/files.ts';
+import { looksProgram } from './program/looks.ts';
 import { lvmProgram } from './program/lvm.ts';
 
 /**
@@ -25,7 +26,9 @@ export interface AgentRequest {
 
 /** `software` is the part of the program that knows the target software (program/disks.ts says what it defines). */
 export const composeProgram = (software: string): string =>
-  [coreProgram, filesProgram, lvmProgram, software, disksProgram, 'main(OPERATIONS)\n'].join('\n');
+  [coreProgram, filesProgram, lvmProgram, software, disksProgram, looksProgram, 'main(OPERATIONS)\n'].join(
+    '\n',
+  );
 
 const withLength = (text: string): string => `${Buffer.byteLength(text)}\n${text}`;
 
