@@ -210,8 +210,8 @@ export type ServedStep =
   | { readonly kind: 'grow'; readonly sizeBytes: number }
   /**
    * With the `stamp` of the look by which it was decided, a step is refused as `conflict` once somebody was let in or
-   * out since: one that was stuck on its way must not undo what came after. Without it a deletion and a publish are
-   * held against a look of their own, and a revoke is done in any case.
+   * out since: one that was stuck on its way must not undo what came after. Without it a publish is held
+   * against a look of its own, and the others are done in any case.
    */
   | { readonly kind: 'delete'; readonly stamp?: string | undefined }
   /** `alone`: refused as `conflict`, and nothing changed, while anybody else is let in. */

@@ -15,14 +15,15 @@ import { freshUid, mib, never } from '../../contract/fixture.ts';
 import { createInitiator } from '../../contract/fixtures/iscsi-initiator.ts';
 import {
   chap,
+  closedTarget,
   digestOf,
   end,
   endpointOf,
   foreignThings,
+  granted,
   type LioLab,
   startLioLab,
   stayLoggedIn,
-  targetsOf,
   wishOf,
   wwidOnHost,
 } from '../../contract/fixtures/lio-guest.ts';
@@ -89,29 +90,13 @@ const servedOf = async ({ disks }: Pool, disk: DiskIdentity): Promise<ServedDisk
 
 const as = (iqn: string, secret = chap) => createInitiator(lab.dir, iqn, secret);
 const url = (path: string): string => `iscsi://${chap.user}%${chap.password}@${lab.guest.address}/${path}`;
-/** Every target of ours, which must be saved as it runs. */
-const granted = async (): Promise<unknown> => {
-  const { running, saved } = await targetsOf(lab);
-  expect(saved).toEqual(running);
-  return running;
-};
-
-/** What one target of `granted` is. Its LUN is 1: a LUN 0 is nowhere. */
-const closedTarget = (...hosts: string[]): object => ({
-  luns: [1],
-  enabled: true,
-  portals: lab.guest.addresses.map((address) => [address, 3260]),
-  acls: Object.fromEntries(hosts.map((iqn) => [iqn, [1]])),
-  closed: [1, 0, 0, 1],
-});
-
 describe('a disk on LIO', patient, () => {
   it('S15: is what its own tools and a foreign initiator see, with the names that were told', async () => {
     const pool = open({}, identity.poolUid, lab.guest.unprivilegedUser);
     await settlePool(pool.server);
     const disk = await make(pool, hostA);
     const served = await servedOf(pool, disk);
-    expect(await granted()).toEqual({ [served.targetIqn]: closedTarget(hostA) });
+    expect(await granted(lab)).toEqual({ [served.targetIqn]: closedTarget(lab, hostA) });
     const mode = await lab.text('stat', '-c', '%a', '/etc/rtslib-fb-target/saveconfig.json');
     expect(mode.trim()).toBe('600');
 
@@ -133,7 +118,7 @@ describe('a disk on LIO', patient, () => {
     for (const portal of served.portals)
       expect(await as(hostA).logsIn({ ...served, portals: [portal] })).toBe(true);
     await drop(pool, disk);
-    expect(await granted()).toEqual({});
+    expect(await granted(lab)).toEqual({});
     await pool.server.close();
   });
 
@@ -291,12 +276,12 @@ describe('LIO as a server', patient, () => {
       `${lab.guest.addresses[1]}:3260`,
     ]);
     await settlePool(pool.server);
-    expect(await granted()).toEqual({ [served.targetIqn]: closedTarget(hostA) });
+    expect(await granted(lab)).toEqual({ [served.targetIqn]: closedTarget(lab, hostA) });
     expect(await intrude()).not.toBe(0);
 
     await lab.text('rm', '/etc/rtslib-fb-target/saveconfig.json');
     await settlePool(pool.server);
-    expect(await granted()).toEqual({ [served.targetIqn]: closedTarget(hostA) });
+    expect(await granted(lab)).toEqual({ [served.targetIqn]: closedTarget(lab, hostA) });
     await drop(pool, disk);
     // Its owner saves it anew, and then it is as it was.
     await lab.rtslib('root.save_to_file()');
@@ -343,11 +328,11 @@ describe('LIO as a server', patient, () => {
     const served = await servedOf(pool, kept);
     expect((await as(hostA).io(served, 'write -P 9 0 64k', 'flush')).code).toBe(0);
     await revoke(pool, taken, hostA);
-    const before = await granted();
+    const before = await granted(lab);
     await lab.guest.powerLoss();
     await expect(pool.disks.see(kept, never)).rejects.toMatchObject({ name: 'Fault', kind: 'unreachable' });
     await lab.guest.powerOn();
-    expect(await granted()).toEqual(before);
+    expect(await granted(lab)).toEqual(before);
     expect(await foreignThings(lab)).toBe(foreign);
     expect(await pool.disks.see(kept, never)).toMatchObject({ published: [hostA], sessions: [], served });
     expect(await pool.disks.see(taken, never)).toMatchObject({ published: [], sessions: [] });

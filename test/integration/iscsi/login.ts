@@ -21,13 +21,15 @@ const pdu = (stages: number, sequence: number, keys: readonly string[]): Buffer 
 /** Status class of the answer: 0 is yes. Undefined when the target hangs up instead. */
 const answer = async (socket: Socket): Promise<number | undefined> => {
   let have = Buffer.alloc(0);
-  for (;;) {
+  // It may have hung up before we asked.
+  while (!socket.destroyed) {
     const length = have.length < 48 ? 48 : 48 + Math.ceil(have.readUIntBE(5, 3) / 4) * 4;
     if (have.length >= 48 && have.length >= length) return have.readUInt8(36);
     const [chunk] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as [unknown];
     if (!(chunk instanceof Buffer)) return undefined;
     have = Buffer.concat([have, chunk]);
   }
+  return undefined;
 };
 
 /**

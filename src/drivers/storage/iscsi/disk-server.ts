@@ -118,7 +118,7 @@ const stampOf = async (
   signal: AbortSignal,
 ): Promise<{ readonly stamp?: string }> => {
   if ('stamp' in step && step.stamp !== undefined) return { stamp: step.stamp };
-  if (step.kind !== 'publish' && step.kind !== 'delete') return {};
+  if (step.kind !== 'publish') return {};
   return { stamp: (await lookAt(pool, disk, signal)).stamp };
 };
 
