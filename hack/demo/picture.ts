@@ -11,20 +11,20 @@ const padding = 16;
 /** What a reader follows the story by: commands, steps, the machine and its disks, what guest, virsh and servers say. */
 const chosen: readonly RegExp[] = [
   /^== (A|It) /,
-  / is at [\d.]+, reached by /,
+  / is at [\d.]+, (reached by|an? )/,
   / {2}seen {3}(?!every|the quick|the hosts|the machine has)/,
   /\$ kubectl (apply|get (oimg|osp$)|delete|patch)/,
   /\$ virsh (list|dom(blklist|ifaddr)|destroy)/,
   / {2}VirtualMachine team-a.*(ready=(-|True)|gone)/,
   /\| (ovcp-guest|NAMESPACE {3}NAME {28}POWER|team-a +virtualmachine\.)/,
-  /\| +(vd[ab]|vnet0 +\S+ +ipv4|\d+) {2,}/,
+  /\| +(vd[abc]|vnet0 +\S+ +ipv4|\d+) {2,}/,
   / it runs again /,
-  /\bg[123] \$ gluster volume info/,
-  /\| (Type: |Number of Bricks: |Brick\d: |kept on |written without|Degraded: |entries that wait|No volumes)/,
-  /\| +LUN: 1$/,
-  /\| (NAME +DRIVER|gv0 +gluster|san +iscsi)/,
+  / (g[123] \$ gluster volume|san \$ tgtadm)/,
+  /\| (Type: |Number of Bricks: |Brick\d: |kept on |written without|Degraded: |entries that wait|No volumes|the folder of)/,
+  /\| (Target | +Initiator: | +LUN: 1$| +Size: )/,
+  /\| (NAME {4}DRIVER|gv0 +gluster|san +iscsi)/,
   / # (echo|dd) /,
-  / (loses its power|has power again)/,
+  / (loses its power|has power again|is as it was)/,
 ];
 
 const escape = (text: string): string =>
@@ -35,7 +35,7 @@ const cut = (line: string): string => (line.length > columns ? `${line.slice(0, 
 const colourOf = (line: string): string => {
   if (line.startsWith('==')) return '#ffffff';
   if (/ {2}seen {3}/.test(line)) return '#7ee787';
-  if (/\$ (kubectl|virsh|gluster)| # echo/.test(line)) return '#79c0ff';
+  if (/\$ (kubectl|virsh|gluster|tgtadm)| # echo/.test(line)) return '#79c0ff';
   if (/\| ovcp-guest/.test(line)) return '#ffd866';
   return /^ +\|/.test(line) ? '#a5d6d6' : '#c9d1d9';
 };

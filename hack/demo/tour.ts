@@ -95,7 +95,6 @@ const attachDisk = async (scene: Scene, up: Up): Promise<void> => {
 };
 
 const healAfterDestroy = async (scene: Scene, up: Up): Promise<void> => {
-  const from = mark(up);
   const machine = machineOf(scene) ?? {};
   const access = hostAccessOf(scene, machine);
   const domain = domainOf(machine);
@@ -103,6 +102,7 @@ const healAfterDestroy = async (scene: Scene, up: Up): Promise<void> => {
   scene.voice.say(`${access.host} $ virsh destroy ${domain}`);
   const destroyedMs = scene.nowMs();
   await virsh(access, 'destroy', domain);
+  const from = mark(up);
   // The id of a running domain is a new one with each start.
   await virshSays(
     scene,
@@ -117,11 +117,12 @@ const healAfterDestroy = async (scene: Scene, up: Up): Promise<void> => {
     (it) => power(it) === 'PoweredOn' && hasCondition(it, 'Ready'),
   );
   if (up.serial === undefined) return;
-  const line = await up.serial.next(/ovcp-guest ready .* boots=2 /, from, limitMs);
+  const line = await up.serial.next(/ovcp-guest ready /, from, limitMs);
   scene.voice.show(line);
+  if (bootsIn(line) < 2) throw new Error(`the guest was not started again: ${line}`);
 };
 
-const stopAndStart = async (scene: Scene, up: Up): Promise<void> => {
+const stopAndStart = async (scene: Scene): Promise<void> => {
   const domain = domainOf(machineOf(scene));
   await patchMachine(scene, { powerState: 'PoweredOff' });
   await untilMachine(
@@ -130,7 +131,6 @@ const stopAndStart = async (scene: Scene, up: Up): Promise<void> => {
     (it) => power(it) === 'PoweredOff' && hasCondition(it, 'Ready'),
   );
   await virshSays(scene, 'off', ['domstate', domain], (text) => text.trim() === 'shut off');
-  const from = mark(up);
   await patchMachine(scene, { powerState: 'PoweredOn' });
   await untilMachine(
     scene,
@@ -138,7 +138,6 @@ const stopAndStart = async (scene: Scene, up: Up): Promise<void> => {
     (it) => power(it) === 'PoweredOn' && hasCondition(it, 'Ready'),
   );
   await virshSays(scene, 'on', ['domstate', domain], (text) => text.trim() === 'running');
-  if (up.serial !== undefined) scene.voice.show(await up.serial.next(/ovcp-guest ready /, from, limitMs));
 };
 
 const untilGone = (scene: Scene, kind: string, namespace: string, name: string): Promise<true> =>
@@ -168,6 +167,8 @@ const deleteAll = async (scene: Scene, up: Up): Promise<void> => {
     const pools = (await virsh(access, 'pool-list', '--name'))
       .split('\n')
       .filter((name) => name.trim() !== '');
+    // libvirt lists what it saw last, and another host may have changed what all of them mount.
+    for (const pool of pools) await virsh(access, 'pool-refresh', pool.trim());
     const files = await Promise.all(pools.map((pool) => virsh(access, 'vol-list', pool.trim())));
     scene.voice.say(`${access.host} $ virsh list --all: ${domains.trim() || 'nothing'}`);
     for (const volume of Object.values(volumes)) {
@@ -182,9 +183,10 @@ export const tour = async (scene: Scene, up: Up): Promise<void> => {
   const { voice, stage } = scene;
   const real = stage.hosts.length > 0;
   await voice.step('a data disk is attached while the machine runs', () => attachDisk(scene, up));
+  await voice.step('the machine is stopped and started', () => stopAndStart(scene));
+  // The guest still boots: what it says then, it says after both.
   if (real) await voice.step('virsh destroy behind our back: it heals', () => healAfterDestroy(scene, up));
   if (stage.storage !== undefined) await outage(scene, up);
-  await voice.step('the machine is stopped and started', () => stopAndStart(scene, up));
   await voice.step(`the machine is deleted${real ? ', and gone from its host' : ''}`, () =>
     deleteAll(scene, up),
   );
