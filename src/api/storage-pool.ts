@@ -26,6 +26,7 @@ import {
 import { allowedNamespaces } from './namespaces.ts';
 import { absolutePath, glusterSpec, machineAddress, serverDeletionPolicy } from './storage-pool-gluster.ts';
 import { iscsiSpec, loginStatus } from './storage-pool-iscsi.ts';
+import { lvmSpec } from './storage-pool-lvm.ts';
 
 const hostPoolRef = z.object({ name: dnsSubdomain(63).describe('Name of a HostPool.') });
 
@@ -46,7 +47,7 @@ const common = {
 
 const topology = () =>
   immutable(z.enum(['HostLocal', 'Shared']), 'topology').describe(
-    'HostLocal: each host has its own, and a disk is bound to one. Shared: all hosts see the same files. Only of dir and simulated; gluster and nfs are Shared.',
+    'HostLocal: each host has its own, and a disk is bound to one. Shared: all hosts see the same files. Only of dir and simulated; gluster and nfs are Shared, lvm is HostLocal.',
   );
 
 const driver = <Name extends string>(name: Name) =>
@@ -78,6 +79,10 @@ export const servesDisks = (
   },
 ): boolean => spec.driver === 'iscsi' || spec.simulated?.server?.serves === 'Disks';
 
+/** Disks are all it keeps, each filled by streaming: no images lie in it, and no other files. */
+export const takesDisksAlone = (spec: Parameters<typeof servesDisks>[0]): boolean =>
+  spec.driver === 'lvm' || servesDisks(spec);
+
 const union = z.discriminatedUnion('driver', [
   z.object({
     driver: driver('dir'),
@@ -91,6 +96,7 @@ const union = z.discriminatedUnion('driver', [
     topology: topology(),
     gluster: absent(),
     nfs: absent(),
+    lvm: absent(),
     iscsi: absent(),
     simulated: absent(),
     ...common,
@@ -101,6 +107,7 @@ const union = z.discriminatedUnion('driver', [
     dir: absent(),
     topology: absent(),
     nfs: absent(),
+    lvm: absent(),
     iscsi: absent(),
     simulated: absent(),
     ...common,
@@ -108,6 +115,7 @@ const union = z.discriminatedUnion('driver', [
   z.object({
     driver: driver('nfs'),
     nfs,
+    lvm: absent(),
     dir: absent(),
     topology: absent(),
     gluster: absent(),
@@ -122,6 +130,18 @@ const union = z.discriminatedUnion('driver', [
     topology: absent(),
     gluster: absent(),
     nfs: absent(),
+    lvm: absent(),
+    simulated: absent(),
+    ...common,
+  }),
+  z.object({
+    driver: driver('lvm'),
+    lvm: lvmSpec,
+    dir: absent(),
+    topology: absent(),
+    gluster: absent(),
+    nfs: absent(),
+    iscsi: absent(),
     simulated: absent(),
     ...common,
   }),
@@ -135,6 +155,7 @@ const union = z.discriminatedUnion('driver', [
     dir: absent(),
     gluster: absent(),
     nfs: absent(),
+    lvm: absent(),
     iscsi: absent(),
     ...common,
   }),
@@ -146,11 +167,11 @@ const shared = rule(union, {
   js: (it) => it.driver !== 'simulated' || it.simulated?.server === undefined || it.topology === 'Shared',
 });
 
-/** What hands out single disks takes no files: an image is copied into them from another pool. */
+/** Where each disk is a LUN or a volume there is no place for files: an image is copied into it from another pool. */
 export const storagePoolSpec = rule(shared, {
-  cel: "!((self.driver == 'iscsi' || (has(self.simulated) && has(self.simulated.server) && self.simulated.server.serves == 'Disks'))) || self.roles == ['Disks']",
+  cel: "!((self.driver in ['iscsi', 'lvm'] || (has(self.simulated) && has(self.simulated.server) && self.simulated.server.serves == 'Disks'))) || self.roles == ['Disks']",
   message: 'a pool that hands out single disks has the role Disks alone; images are kept in another pool',
-  js: (it) => !servesDisks(it) || (it.roles.length === 1 && it.roles[0] === 'Disks'),
+  js: (it) => !takesDisksAlone(it) || (it.roles.length === 1 && it.roles[0] === 'Disks'),
 });
 
 const hostState = z.object({
@@ -235,6 +256,8 @@ export const topologyOf = (spec: StoragePoolSpec): Topology => {
     case 'nfs':
     case 'iscsi':
       return 'Shared';
+    case 'lvm':
+      return 'HostLocal';
     default:
       return spec satisfies never;
   }

@@ -6,7 +6,7 @@ import {
   poolSecretMark,
   poolSecretUuid,
 } from '../api/identity.ts';
-import { type StoragePool, servesDisks } from '../api/storage-pool.ts';
+import { type StoragePool, servesDisks, takesDisksAlone } from '../api/storage-pool.ts';
 import { chapUserOf, portalOf } from '../api/storage-pool-iscsi.ts';
 import type { HostSecret } from '../drivers/hypervisor/host-secrets.ts';
 import type { NetworkAttachment } from '../drivers/hypervisor/shape.ts';
@@ -16,6 +16,10 @@ import type { ControllerContext } from './context.ts';
 
 export const isServed = (pool: StoragePool | undefined): pool is StoragePool =>
   pool !== undefined && servesDisks(pool.spec);
+
+/** Disks of it are filled through the operator: nothing of their image has to lie beside them. */
+export const isFilled = (pool: StoragePool | undefined): pool is StoragePool =>
+  pool !== undefined && takesDisksAlone(pool.spec);
 
 /** Where hosts reach the pool; the emulator takes the first. */
 const firstPortal = ({ spec }: StoragePool): NetworkAttachment['portal'] => {

@@ -1,6 +1,5 @@
 /** The world of one disk, from stores alone. */
 import {
-  diskVolumeName,
   domainName,
   FINALIZER,
   hostInitiatorIqn,
@@ -17,10 +16,12 @@ import type { Jobs } from '../../runtime/jobs.ts';
 import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
-import { imageFileName, isLinked, linkedImageUid, placeOf } from '../places.ts';
-import { isServed, openDiskServer } from '../served.ts';
-import { growsNext } from './decide-served.ts';
+import { imageFileName, isLinked, linkedImageUid, placeOf, volumeOf } from '../places.ts';
+import { isFilled, isServed, openDiskServer } from '../served.ts';
+import { growsNext } from './claim.ts';
+import { growsOffline } from './decide-served.ts';
 import type {
+  BlockWorld,
   DiskWorld,
   HostWorld,
   ImageReader,
@@ -149,14 +150,14 @@ const imageSource = (
   context: ControllerContext,
   disk: VirtualDisk,
   name: string,
-  served: boolean,
+  filled: boolean,
 ): SourceWorld => {
   const image = context.kinds.images.store.get(besides(disk, name));
   if (image === undefined)
     return lacking('ImageNotFound', `VirtualMachineImage ${name} does not exist in this namespace.`);
   if (image.spec.format === 'iso')
     return lacking('ImageFormatUnsuitable', `Image ${name} is an ISO image: a disk cannot be made from it.`);
-  if (!served && image.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
+  if (!filled && image.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
     return lacking(
       'ImageFormatUnsuitable',
       `Image ${name} is in StoragePool ${image.spec.storagePoolRef.name}: a disk is made in the pool of its image.`,
@@ -175,13 +176,20 @@ const imageSource = (
     digest: image.status?.digest,
     file: imageFileName(image.metadata.uid, image.spec.format),
     virtualSizeBytes: bytesOf(image.status?.virtualSize ?? '0'),
-    linked: !served && isLinked(disk),
+    linked: !filled && isLinked(disk),
     readyOn: copies.map(({ host }) => host),
-    readers: served ? readersOf(context, image) : [],
+    readers: filled ? readersOf(context, image) : [],
   };
 };
 
-const diskSource = ({ context, granting }: GatherDeps, disk: VirtualDisk, name: string): SourceWorld => {
+const isAtWork = (jobs: Jobs<string, void>, uid: string): boolean =>
+  ['queued', 'running'].includes(jobs.get(uid)?.kind ?? '');
+
+const diskSource = (
+  { context, granting, jobs }: GatherDeps,
+  disk: VirtualDisk,
+  name: string,
+): SourceWorld => {
   const from = context.kinds.disks.store.get(besides(disk, name));
   if (from === undefined)
     return lacking('DiskNotFound', `VirtualDisk ${name} does not exist in this namespace.`);
@@ -193,19 +201,23 @@ const diskSource = ({ context, granting }: GatherDeps, disk: VirtualDisk, name: 
   }
   if (from.status?.volume === undefined)
     return lacking('WaitingForDisk', `VirtualDisk ${name} is not there yet.`);
+  const pool = context.kinds.storagePools.store.get(from.spec.storagePoolRef.name);
   return {
     kind: 'disk',
     name,
     uid: from.metadata.uid,
     // Names are derived, never read from a status: that may have been written by somebody else.
-    volume: diskVolumeName(from.metadata.uid, from.spec.format),
+    volume: volumeOf(pool === undefined ? {} : placeOf(context.clusterId, pool), from),
     sizeBytes: bytesOf(from.status.size ?? from.spec.size),
     host: from.status.host,
-    inUseBy: from.status.claim?.vmName ?? (granting.has(from.metadata.uid) ? 'a machine' : undefined),
+    inUseBy:
+      from.status.claim?.vmName ??
+      (granting.has(from.metadata.uid) ? 'a machine' : undefined) ??
+      (isAtWork(jobs, from.metadata.uid) ? 'its own growing' : undefined),
   };
 };
 
-const sourceOf = (deps: GatherDeps, disk: VirtualDisk, served: boolean): SourceWorld => {
+const sourceOf = (deps: GatherDeps, disk: VirtualDisk, filled: boolean): SourceWorld => {
   const { source } = disk.spec;
   // Made is made: what becomes of the source later is no matter.
   if (disk.status?.volume !== undefined) return { kind: 'blank' };
@@ -213,7 +225,7 @@ const sourceOf = (deps: GatherDeps, disk: VirtualDisk, served: boolean): SourceW
     case 'Blank':
       return { kind: 'blank' };
     case 'Image':
-      return imageSource(deps.context, disk, source.imageRef.name, served);
+      return imageSource(deps.context, disk, source.imageRef.name, filled);
     case 'Disk':
       return diskSource(deps, disk, source.diskRef.name);
     default:
@@ -225,12 +237,12 @@ const ghostOf = (
   context: ControllerContext,
   disk: VirtualDisk,
   users: readonly UserWorld[],
-  served: ServedWorld | undefined,
+  grows: boolean,
 ): DiskWorld['ghost'] => {
   const claim = disk.status?.claim;
   if (claim?.vmUid === undefined || claim.vmName === undefined) return undefined;
   const holder = users.find(({ uid }) => uid === claim.vmUid);
-  const stays = holder?.wantsToRun === true && served?.growsNext !== true;
+  const stays = holder?.wantsToRun === true && !grows;
   if (holder !== undefined && !holder.deleting && (stays || !holder.released)) return undefined;
   const { clusterId } = context;
   const { namespace } = disk.metadata;
@@ -264,8 +276,19 @@ const servedOf = (
   return {
     pool,
     growsOnline,
-    growsNext: growsNext({ growsOnline }, bytesOf(disk.spec.size), size === undefined ? size : bytesOf(size)),
+    growsNext: growsOffline(
+      { growsOnline },
+      bytesOf(disk.spec.size),
+      size === undefined ? size : bytesOf(size),
+    ),
   };
+};
+
+/** libvirt has no way to grow a logical volume under a machine (src/drivers/hypervisor/libvirt/storage-group-work.ts). */
+const blockOf = (disk: VirtualDisk, pool: StoragePool | undefined): BlockWorld | undefined => {
+  if (pool?.spec.driver !== 'lvm') return undefined;
+  const { size } = disk.status ?? {};
+  return { growsNext: size !== undefined && bytesOf(size) < bytesOf(disk.spec.size) };
 };
 
 const orphanedImage = (context: ControllerContext, disk: VirtualDisk): string | undefined => {
@@ -285,27 +308,26 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
   const users = usersOf(context, disk);
   const copies = copiesOf(context, disk);
   const served = servedOf(context, disk, pool);
+  const block = blockOf(disk, pool);
+  const place = pool === undefined ? undefined : placeOf(context.clusterId, pool);
   return {
     clusterId: context.clusterId,
     disk,
-    volume:
-      served === undefined
-        ? diskVolumeName(disk.metadata.uid, disk.spec.format)
-        : servedVolumeName(disk.metadata.uid),
+    volume: served === undefined ? volumeOf(place ?? {}, disk) : servedVolumeName(disk.metadata.uid),
     pausedBy: disk.metadata.annotations?.[PAUSED_ANNOTATION],
-    place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
+    place,
     poolLack: poolLackOf(context, disk, pool),
     shared: pool !== undefined && topologyOf(pool.spec) === 'Shared',
     served,
+    block,
     hosts: hostsOf(context, pool),
     users,
-    ghost: ghostOf(context, disk, users, served),
-    source: sourceOf(deps, disk, served !== undefined),
+    ghost: ghostOf(context, disk, users, growsNext({ served, block })),
+    source: sourceOf(deps, disk, isFilled(pool)),
     copiedBy: copies.filter(isToBeFilled).map(({ metadata }) => metadata.name),
-    copying: copies.some(({ metadata }) =>
-      ['queued', 'running'].includes(jobs.get(metadata.uid)?.kind ?? ''),
-    ),
-    orphanedImage: served === undefined ? orphanedImage(context, disk) : undefined,
+    copying: copies.some(({ metadata }) => isAtWork(jobs, metadata.uid)),
+    opening: context.opening.has(disk.metadata.uid),
+    orphanedImage: !isFilled(pool) ? orphanedImage(context, disk) : undefined,
     job: jobs.get(disk.metadata.uid),
   };
 };

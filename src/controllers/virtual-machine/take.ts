@@ -16,7 +16,7 @@ import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
-import { checkClaims } from './claims.ts';
+import { checkClaims, openedDisks } from './claims.ts';
 import { sightingOf } from './decide.ts';
 import { isRelapse, recordOf } from './decide-present.ts';
 import type { MachineStep } from './decision.ts';
@@ -72,7 +72,14 @@ const drive = async (
   const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, async () => {
     const { namespace, name } = nameOf(world);
     checkClaims(world, gather(deps, `${namespace}/${name}`), step);
-    return poolOf(deps, world).take(world.identity, step, signal);
+    const { opening } = deps.context;
+    const uids = openedDisks(world, step);
+    for (const uid of uids) opening.add(uid);
+    try {
+      return await poolOf(deps, world).take(world.identity, step, signal);
+    } finally {
+      for (const uid of uids) opening.delete(uid);
+    }
   });
   if (
     step.kind === 'start' &&

@@ -27,17 +27,26 @@ export interface NetworkAttachment {
   readonly format: 'raw';
 }
 
-/** How a host reaches a disk. A new way (block, vdi) is a new member. */
-export type Attachment = FileAttachment | NetworkAttachment;
+/** A block device of the host. */
+export interface BlockAttachment {
+  readonly kind: 'block';
+  /** Absolute path on the host, made by a driver, never by a user. */
+  readonly path: string;
+  readonly format: 'raw';
+}
+
+/** How a host reaches a disk. A new way (vdi) is a new member. */
+export type Attachment = FileAttachment | BlockAttachment | NetworkAttachment;
 export type AttachmentKind = Attachment['kind'];
 
-/** The files that a host opens for it: none for a disk of a storage server. */
+/** The files that a host opens for it: none for a block device or a disk of a storage server. */
 export const filesOf = (
   attachment: Attachment,
 ): readonly { readonly path: string; readonly format: 'qcow2' | 'raw' }[] => {
   switch (attachment.kind) {
     case 'file':
       return [attachment, ...attachment.backing];
+    case 'block':
     case 'network':
       return [];
     default:

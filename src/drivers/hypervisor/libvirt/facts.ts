@@ -138,7 +138,7 @@ export const readProfile = async (
       filters,
       canVlan: bridgeVlan || bridges.openVswitch,
     }),
-    attachmentKinds: iscsi ? ['file', 'network'] : ['file'],
+    attachmentKinds: iscsi ? ['file', 'block', 'network'] : ['file', 'block'],
     claimedBy,
     bridges: [...bridges.bridges].sort(),
   };

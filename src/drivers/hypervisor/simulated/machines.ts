@@ -151,6 +151,9 @@ export const checkAttachment = (host: SimulatedHost, attachment: Attachment): vo
         checkFile(host, path);
       }
       return;
+    case 'block':
+      checkFile(host, attachment.path);
+      return;
     case 'network':
       checkSecret(host, attachment);
       checkTarget(host, attachment);
@@ -162,9 +165,9 @@ export const checkAttachment = (host: SimulatedHost, attachment: Attachment): vo
 
 /** Size behind an attachment; undefined where this world knows nothing of it. */
 export const sizeBehind = (host: SimulatedHost, attachment: Attachment): number | undefined =>
-  attachment.kind === 'file'
-    ? volumeAt(host, attachment.path).volume?.sizeBytes
-    : host.fabric.targets.get(attachment.targetIqn)?.sizeBytes;
+  attachment.kind === 'network'
+    ? host.fabric.targets.get(attachment.targetIqn)?.sizeBytes
+    : volumeAt(host, attachment.path).volume?.sizeBytes;
 
 /** Throws a Fault when the host has not got what the card plugs into. */
 export const checkNic = (host: SimulatedHost, { backend }: NicShape): void => {
