@@ -115,10 +115,10 @@ const union = z.discriminatedUnion('driver', [
   z.object({
     driver: driver('nfs'),
     nfs,
-    lvm: absent(),
     dir: absent(),
     topology: absent(),
     gluster: absent(),
+    lvm: absent(),
     iscsi: absent(),
     simulated: absent(),
     ...common,

@@ -1,5 +1,6 @@
 import type { Law } from './fixture.ts';
 import { deviceLaws } from './laws-devices.ts';
+import { groupLaws } from './laws-groups.ts';
 import { identityLaws } from './laws-identity.ts';
 import { modelLaws } from './laws-model.ts';
 import { networkLaws } from './laws-networks.ts';
@@ -18,6 +19,7 @@ export const allLaws = (modelRuns: number): readonly Law[] =>
     ...deviceLaws,
     ...modelLaws(modelRuns),
     ...storageLaws,
+    ...groupLaws,
     ...networkLaws,
     ...secretLaws,
     ...readingLaws,

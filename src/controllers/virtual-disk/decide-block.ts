@@ -65,7 +65,11 @@ export const decideRegrow = (
   volume: VolumeSeen,
 ): Decision | undefined => {
   const sizeBytes = Math.max(bytesOf(world.disk.spec.size), volume.sizeBytes);
-  if (volume.complete && volume.sizeBytes >= sizeBytes) return undefined;
+  if (volume.complete && volume.sizeBytes >= sizeBytes) {
+    if (volume.growing !== true) return undefined;
+    const tidy = { kind: 'grow', volume: volume.name, sizeBytes: volume.sizeBytes } as const;
+    return step({ kind: 'store', host: home, step: tidy }, 'Growing', 'What growing left is being removed.');
+  }
   // Once it was put aside nobody can have it open.
   const inUse = volume.complete ? decideInUse(world, seen, home) : undefined;
   if (inUse !== undefined) return inUse;

@@ -53,7 +53,10 @@ export interface VolumeSeen {
   readonly disguisedAs?: string | undefined;
   /** The making finished (marker present, or it is of a kind made in one call). */
   readonly complete: boolean;
-  /** It is not complete because it is being grown: its data lies beside it, and `grow` goes on with that. */
+  /**
+   * Not complete: its data lies beside it because it is being grown, and the work `grow` goes on with that. Complete:
+   * some of an earlier growing was left, and the step `grow` to the size it has removes it.
+   */
   readonly growing?: boolean | undefined;
   /** What the marker says: digest of the source for images. */
   readonly digest?: string | undefined;

@@ -18,12 +18,14 @@ import { isGroup, poolOf, putMarker } from './storage-place.ts';
 import { createFrom, LONG_CALL_MS, orNothing, type Workshop } from './storage-shop.ts';
 import {
   beginMaking,
+  completeVolume,
   createVolume,
   deleteFile,
   endMaking,
   handleOf,
   MAKING,
   PART,
+  type Shelf,
   seeVolume,
 } from './storage-volumes.ts';
 import { toHostFault } from './to-fault.ts';
@@ -111,8 +113,24 @@ const bringBack = async (shop: Workshop, name: string, sizeBytes: number, signal
     await copyWithin(shop, part, { name, sizeBytes: 0 }, signal);
   }
   await deleteFile(shop, name + MAKING, signal);
+  if (full === undefined) return;
   await deleteFile(shop, part, signal);
-  if (full !== undefined) throw full;
+  throw full;
+};
+
+/** What a growing that was cut off at its very end has left. Throws Fault `unsupported` when there is more to do. */
+export const tidyUp = async (
+  shelf: Shelf,
+  { volume, sizeBytes }: Pick<Grow, 'volume' | 'sizeBytes'>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const seen = await completeVolume(shelf, volume, signal);
+  if (seen.sizeBytes < sizeBytes)
+    throw new Fault('unsupported', 'A logical volume cannot be grown in one step.', {
+      reason: 'Unsupported',
+    });
+  await deleteFile(shelf, volume + PART, signal);
+  await deleteFile(shelf, volume + PART + MAKING, signal);
 };
 
 /** Throws Fault `conflict` when the volume is not there, `unreachable` (`StoragePoolFull`) when the copy has no room. */
@@ -133,5 +151,6 @@ export const growByCopy = async (
   }
   progress(50);
   if (!seen.complete || seen.sizeBytes < sizeBytes) await bringBack(shop, volume, sizeBytes, signal);
+  await tidyUp(shop, { volume, sizeBytes: 0 }, signal);
   progress(100);
 };

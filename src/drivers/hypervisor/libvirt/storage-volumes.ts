@@ -83,7 +83,11 @@ const digestIn = (names: readonly string[], volume: string): string | undefined 
 };
 
 /** What a disk of a volume group was, while it is made anew with another size (storage-group-work.ts). */
-const putAside = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<VolumeSeen | undefined> => {
+const wasPutAside = async (
+  shelf: Shelf,
+  name: string,
+  signal: AbortSignal,
+): Promise<VolumeSeen | undefined> => {
   if (!isGroup(shelf.place) || (await has(shelf, name + PART + MAKING, signal))) return undefined;
   const part = await describeVolume(shelf, name + PART, signal);
   if (part === undefined) return undefined;
@@ -97,14 +101,20 @@ const seenOf = async (
   signal: AbortSignal,
 ): Promise<VolumeSeen | undefined> => {
   const described = await describeVolume(shelf, name, signal);
-  if (described === undefined) return putAside(shelf, name, signal);
+  if (described === undefined) return wasPutAside(shelf, name, signal);
   const beside = (suffix: string): Promise<boolean> =>
     names === undefined ? has(shelf, name + suffix, signal) : Promise.resolve(names.includes(name + suffix));
   const [making, hasDigest] = await Promise.all([beside(MAKING), beside(DIGEST)]);
-  const aside = making ? await putAside(shelf, name, signal) : undefined;
+  const aside = making ? await wasPutAside(shelf, name, signal) : undefined;
   if (aside !== undefined) return aside;
+  const left = isGroup(shelf.place) && !making && (await beside(PART));
   const digest = hasDigest ? digestIn(names ?? (await namesOf(shelf, signal)), name) : undefined;
-  return { ...described, complete: !making, ...(digest === undefined ? {} : { digest }) };
+  return {
+    ...described,
+    complete: !making,
+    ...(left ? { growing: true } : {}),
+    ...(digest === undefined ? {} : { digest }),
+  };
 };
 
 export const seeVolume = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<VolumeSight> => {

@@ -7,6 +7,7 @@ import type { HostProfile } from './facts.ts';
 import type { HostLink } from './host-link.ts';
 import { upload } from './storage-content.ts';
 import { checkMarked, forgetGroup, prepareGroup, seeGroup } from './storage-group.ts';
+import { tidyUp } from './storage-group-work.ts';
 import {
   checkMounted,
   forgetPlace,
@@ -93,10 +94,11 @@ const takeInGroup = (shelf: Shelf, step: StorageStep, signal: AbortSignal): Prom
       return forgetGroup(shelf, signal);
     case 'delete':
       return deleteVolume(shelf, step.volume, signal);
+    case 'grow':
+      return tidyUp(shelf, step, signal);
     case 'writeSharedMarker':
     case 'createBlank':
     case 'createLinked':
-    case 'grow':
     case 'putSmall':
       throw new Fault('unsupported', 'A volume group takes whole disks alone.', { reason: 'Unsupported' });
     default:
