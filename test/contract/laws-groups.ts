@@ -5,6 +5,12 @@ import type { HypervisorPool } from '../../src/drivers/hypervisor/contract.ts';
 import type { Chunk, StorageWork, VolumeSeen } from '../../src/drivers/hypervisor/host-storage.ts';
 import { type DriverFixture, freshUid, type GroupFixture, type Law, mib, never } from './fixture.ts';
 
+/** All that these laws need of a driver. */
+type Fixture = Pick<DriverFixture, 'host' | 'group'>;
+export interface GroupLaw extends Law {
+  readonly check: (fixture: Fixture, pool: HypervisorPool) => Promise<void>;
+}
+
 const quiet = (): void => undefined;
 const rawName = (): string => diskVolumeName(freshUid(), 'raw');
 
@@ -18,7 +24,7 @@ async function* pieces(): AsyncGenerator<Chunk> {
 const contentOf = (sizeBytes: number): Buffer =>
   Buffer.concat([Buffer.alloc(mib, 7), Buffer.alloc(mib), Buffer.alloc(mib, 9)], sizeBytes);
 
-const prepared = async (fixture: DriverFixture, pool: HypervisorPool) => {
+const prepared = async (fixture: Fixture, pool: HypervisorPool) => {
   const group = groupOf(fixture);
   const { place } = group;
   const storage = pool.hostStorage(fixture.host);
@@ -44,12 +50,12 @@ const prepared = async (fixture: DriverFixture, pool: HypervisorPool) => {
   return { group, storage, place, work, seen, drop, expectContent };
 };
 
-const groupOf = ({ group }: DriverFixture): GroupFixture => {
+const groupOf = ({ group }: Fixture): GroupFixture => {
   if (group === undefined) throw new Error('this driver has no volume groups');
   return group;
 };
 
-const contentLaws: readonly Law[] = [
+const contentLaws: readonly GroupLaw[] = [
   {
     id: 'G-01',
     title: 'a filled volume has its content and zeros, whatever lay there',
@@ -122,7 +128,7 @@ const contentLaws: readonly Law[] = [
   },
 ];
 
-export const groupLaws: readonly Law[] = [
+export const groupLaws: readonly GroupLaw[] = [
   ...contentLaws,
   {
     id: 'G-05',
