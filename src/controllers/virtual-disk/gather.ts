@@ -1,42 +1,20 @@
 /** The world of one disk, from stores alone. */
-import {
-  domainName,
-  FINALIZER,
-  hostInitiatorIqn,
-  PAUSED_ANNOTATION,
-  servedVolumeName,
-  vmUuid,
-} from '../../api/identity.ts';
+import { domainName, FINALIZER, PAUSED_ANNOTATION, servedVolumeName, vmUuid } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
-import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
-import type { Jobs } from '../../runtime/jobs.ts';
 import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
-import { imageFileName, isLinked, linkedImageUid, placeOf, volumeOf } from '../places.ts';
+import { imageFileName, linkedImageUid, placeOf, volumeOf } from '../places.ts';
 import { isFilled, isServed, openDiskServer } from '../served.ts';
 import { growsNext } from './claim.ts';
 import { growsOffline } from './decide-served.ts';
-import type {
-  BlockWorld,
-  DiskWorld,
-  HostWorld,
-  ImageReader,
-  Lack,
-  ServedWorld,
-  SourceWorld,
-  UserWorld,
-} from './world.ts';
+import { hostsOf, isAtWork, type SourceDeps, sourceOf } from './gather-source.ts';
+import type { BlockWorld, DiskWorld, Lack, ServedWorld, UserWorld } from './world.ts';
 
-export interface GatherDeps {
-  readonly context: ControllerContext;
-  readonly jobs: Jobs<string, void>;
-  /** UIDs of disks whose claim is being given by a write on its way: nothing may be copied from them. */
-  readonly granting: Set<string>;
-}
+export type GatherDeps = SourceDeps;
 
 const keyOf = (disk: VirtualDisk): string => `${disk.metadata.namespace}/${disk.metadata.name}`;
 
@@ -110,127 +88,6 @@ const poolLackOf = (
   return bound || pool.spec.roles.includes('Disks')
     ? undefined
     : { reason: 'StorageRoleMissing', message: `StoragePool ${name} does not take disks.` };
-};
-
-const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): readonly HostWorld[] =>
-  (pool?.spec.hostPoolRefs ?? [])
-    .flatMap((ref) =>
-      context.kinds.hosts.store.byIndex('hostPool', ref.name).map((host): HostWorld => {
-        const seen = context.fleet.session(ref.name)?.hosts().get(host.spec.hostName);
-        const ready = pool?.status?.hosts?.some((it) => it.name === host.metadata.name && it.ready) ?? false;
-        return {
-          name: host.metadata.name,
-          id: host.spec.hostName,
-          pool: ref.name,
-          usable: seen?.kind === 'reachable' && ready,
-          declaredDown: host.spec.declaredDown?.reason,
-          initiator: hostInitiatorIqn(host.metadata.uid),
-        };
-      }),
-    )
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-
-const lacking = (reason: Lack['reason'], message: string): SourceWorld => ({
-  kind: 'lack',
-  lack: { reason, message },
-});
-
-/** Hosts that can be asked now and have a complete copy; the first of them is read from. */
-const readersOf = (context: ControllerContext, image: VirtualMachineImage): readonly ImageReader[] => {
-  const pool = context.kinds.storagePools.store.get(image.spec.storagePoolRef.name);
-  if (pool === undefined) return [];
-  const place = placeOf(context.clusterId, pool);
-  const copies = (image.status?.copies ?? []).filter(({ state }) => state === 'Ready');
-  return hostsOf(context, pool)
-    .filter(({ name, usable }) => usable && copies.some(({ host }) => host === undefined || host === name))
-    .map(({ name, id, pool: hostPool }) => ({ name, id, pool: hostPool, place }));
-};
-
-const imageSource = (
-  context: ControllerContext,
-  disk: VirtualDisk,
-  name: string,
-  filled: boolean,
-): SourceWorld => {
-  const image = context.kinds.images.store.get(besides(disk, name));
-  if (image === undefined)
-    return lacking('ImageNotFound', `VirtualMachineImage ${name} does not exist in this namespace.`);
-  if (image.spec.format === 'iso')
-    return lacking('ImageFormatUnsuitable', `Image ${name} is an ISO image: a disk cannot be made from it.`);
-  if (!filled && image.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
-    return lacking(
-      'ImageFormatUnsuitable',
-      `Image ${name} is in StoragePool ${image.spec.storagePoolRef.name}: a disk is made in the pool of its image.`,
-    );
-  }
-  const stalled = image.status?.conditions?.find(
-    ({ type, status }) => type === 'Stalled' && status === 'True',
-  );
-  const copies = (image.status?.copies ?? []).filter(({ state }) => state === 'Ready');
-  if (copies.length === 0 && stalled !== undefined)
-    return lacking('WaitingForImage', `Image ${name} cannot be used: ${stalled.message}`);
-  return {
-    kind: 'image',
-    uid: image.metadata.uid,
-    name,
-    digest: image.status?.digest,
-    file: imageFileName(image.metadata.uid, image.spec.format),
-    virtualSizeBytes: bytesOf(image.status?.virtualSize ?? '0'),
-    linked: !filled && isLinked(disk),
-    readyOn: copies.map(({ host }) => host),
-    readers: filled ? readersOf(context, image) : [],
-  };
-};
-
-const isAtWork = (jobs: Jobs<string, void>, uid: string): boolean =>
-  ['queued', 'running'].includes(jobs.get(uid)?.kind ?? '');
-
-const diskSource = (
-  { context, granting, jobs }: GatherDeps,
-  disk: VirtualDisk,
-  name: string,
-): SourceWorld => {
-  const from = context.kinds.disks.store.get(besides(disk, name));
-  if (from === undefined)
-    return lacking('DiskNotFound', `VirtualDisk ${name} does not exist in this namespace.`);
-  if (from.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
-    return lacking(
-      'Invalid',
-      `VirtualDisk ${name} is in another StoragePool: a copy is made in the pool of its source.`,
-    );
-  }
-  if (from.status?.volume === undefined)
-    return lacking('WaitingForDisk', `VirtualDisk ${name} is not there yet.`);
-  const pool = context.kinds.storagePools.store.get(from.spec.storagePoolRef.name);
-  return {
-    kind: 'disk',
-    name,
-    uid: from.metadata.uid,
-    // Names are derived, never read from a status: that may have been written by somebody else.
-    volume: volumeOf(pool === undefined ? {} : placeOf(context.clusterId, pool), from),
-    sizeBytes: bytesOf(from.status.size ?? from.spec.size),
-    host: from.status.host,
-    inUseBy:
-      from.status.claim?.vmName ??
-      (granting.has(from.metadata.uid) ? 'a machine' : undefined) ??
-      (isAtWork(jobs, from.metadata.uid) ? 'its own growing' : undefined),
-  };
-};
-
-const sourceOf = (deps: GatherDeps, disk: VirtualDisk, filled: boolean): SourceWorld => {
-  const { source } = disk.spec;
-  // Made is made: what becomes of the source later is no matter.
-  if (disk.status?.volume !== undefined) return { kind: 'blank' };
-  switch (source.type) {
-    case 'Blank':
-      return { kind: 'blank' };
-    case 'Image':
-      return imageSource(deps.context, disk, source.imageRef.name, filled);
-    case 'Disk':
-      return diskSource(deps, disk, source.diskRef.name);
-    default:
-      return source satisfies never;
-  }
 };
 
 const ghostOf = (
