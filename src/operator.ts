@@ -214,6 +214,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     storage,
     clock,
     releasing: new Set(),
+    opening: new Set(),
     effect,
   };
   const { controllers, closers } = createStaff(

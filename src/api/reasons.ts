@@ -43,8 +43,7 @@ const healthy = table('Healthy', {
   AgentConnected: 'The guest agent answers.',
   Attached: 'A machine uses the disk.',
   Available: 'The disk exists and nobody uses it.',
-  GrowsAtPowerCycle:
-    'The disk grows when its machine is next stopped; its storage server cannot do it before.',
+  GrowsAtPowerCycle: 'The disk grows when its machine is next stopped; its storage cannot do it before.',
   WaitingForFirstUse: 'The disk is made on the host of the first machine that uses it; waiting is healthy.',
   NotNeeded: 'The object asks for nothing of this sort.',
   NotPaused: 'The operator acts on the object.',
@@ -97,6 +96,9 @@ const transient = table('TransientError', {
   RebalanceFailed: 'Some files could not be moved between bricks; all of them can be used.',
   HealUnknown: 'How much waits for healing cannot be found out now.',
   VolumeStopped: 'The volume exists and is stopped.',
+  VolumeGroupPartial:
+    'A disk of the volume group is missing on the host; LVM makes no volume until it is mended.',
+  VolumeGroupInactive: 'Volumes of the volume group are not active on the host.',
   StorageDegraded: 'The storage can be used, and a part of it is down.',
   QuorumLost: 'Too many parts of the storage are down for it to be used.',
   MountFailed: 'The storage cannot be mounted on the host.',
@@ -163,6 +165,7 @@ const invalid = table('InvalidConfiguration', {
   BrickUnsuitable: 'The folder of a brick cannot be used as it is.',
   BrickInUse: 'The folder of a brick is, or was, part of a volume already.',
   SudoRefused: 'The account on the storage server or host may not run what is needed by sudo.',
+  VolumeGroupNotFound: 'The volume group of the StoragePool does not exist on the host.',
   BridgeNotFound: 'The bridge does not exist on the host.',
   NotInPool: 'The host is not listed in its HostPool.',
   Invalid: 'The spec cannot be met as it stands.',

@@ -26,6 +26,7 @@ import {
 import { allowedNamespaces } from './namespaces.ts';
 import { absolutePath, glusterSpec, machineAddress, serverDeletionPolicy } from './storage-pool-gluster.ts';
 import { iscsiSpec, loginStatus } from './storage-pool-iscsi.ts';
+import { lvmSpec } from './storage-pool-lvm.ts';
 
 const hostPoolRef = z.object({ name: dnsSubdomain(63).describe('Name of a HostPool.') });
 
@@ -46,7 +47,7 @@ const common = {
 
 const topology = () =>
   immutable(z.enum(['HostLocal', 'Shared']), 'topology').describe(
-    'HostLocal: each host has its own, and a disk is bound to one. Shared: all hosts see the same files. Only of dir and simulated; gluster and nfs are Shared.',
+    'HostLocal: each host has its own, and a disk is bound to one. Shared: all hosts see the same files. Only of dir and simulated; gluster and nfs are Shared, lvm is HostLocal.',
   );
 
 const driver = <Name extends string>(name: Name) =>
@@ -81,6 +82,10 @@ export const servesDisks = (
   },
 ): boolean => spec.driver === 'iscsi' || spec.simulated?.server?.serves === 'Disks';
 
+/** Disks are all it keeps, each filled by streaming: no images lie in it, and no other files. */
+export const takesDisksAlone = (spec: Parameters<typeof servesDisks>[0]): boolean =>
+  spec.driver === 'lvm' || servesDisks(spec);
+
 const union = z.discriminatedUnion('driver', [
   z.object({
     driver: driver('dir'),
@@ -94,6 +99,7 @@ const union = z.discriminatedUnion('driver', [
     topology: topology(),
     gluster: absent(),
     nfs: absent(),
+    lvm: absent(),
     iscsi: absent(),
     simulated: absent(),
     ...common,
@@ -104,6 +110,7 @@ const union = z.discriminatedUnion('driver', [
     dir: absent(),
     topology: absent(),
     nfs: absent(),
+    lvm: absent(),
     iscsi: absent(),
     simulated: absent(),
     ...common,
@@ -114,6 +121,7 @@ const union = z.discriminatedUnion('driver', [
     dir: absent(),
     topology: absent(),
     gluster: absent(),
+    lvm: absent(),
     iscsi: absent(),
     simulated: absent(),
     ...common,
@@ -125,6 +133,18 @@ const union = z.discriminatedUnion('driver', [
     topology: absent(),
     gluster: absent(),
     nfs: absent(),
+    lvm: absent(),
+    simulated: absent(),
+    ...common,
+  }),
+  z.object({
+    driver: driver('lvm'),
+    lvm: lvmSpec,
+    dir: absent(),
+    topology: absent(),
+    gluster: absent(),
+    nfs: absent(),
+    iscsi: absent(),
     simulated: absent(),
     ...common,
   }),
@@ -138,6 +158,7 @@ const union = z.discriminatedUnion('driver', [
     dir: absent(),
     gluster: absent(),
     nfs: absent(),
+    lvm: absent(),
     iscsi: absent(),
     ...common,
   }),
@@ -149,11 +170,11 @@ const shared = rule(union, {
   js: (it) => it.driver !== 'simulated' || it.simulated?.server === undefined || it.topology === 'Shared',
 });
 
-/** What hands out single disks takes no files: an image is copied into them from another pool. */
+/** Where each disk is a LUN or a volume there is no place for files: an image is copied into it from another pool. */
 export const storagePoolSpec = rule(shared, {
-  cel: "!((self.driver == 'iscsi' || (has(self.simulated) && has(self.simulated.server) && self.simulated.server.serves == 'Disks'))) || self.roles == ['Disks']",
+  cel: "!((self.driver in ['iscsi', 'lvm'] || (has(self.simulated) && has(self.simulated.server) && self.simulated.server.serves == 'Disks'))) || self.roles == ['Disks']",
   message: 'a pool that hands out single disks has the role Disks alone; images are kept in another pool',
-  js: (it) => !servesDisks(it) || (it.roles.length === 1 && it.roles[0] === 'Disks'),
+  js: (it) => !takesDisksAlone(it) || (it.roles.length === 1 && it.roles[0] === 'Disks'),
 });
 
 /** How hosts open the disks of a pool that hands out single ones. */
@@ -255,6 +276,8 @@ export const topologyOf = (spec: StoragePoolSpec): Topology => {
     case 'nfs':
     case 'iscsi':
       return 'Shared';
+    case 'lvm':
+      return 'HostLocal';
     default:
       return spec satisfies never;
   }

@@ -61,6 +61,8 @@ export interface ControllerContext {
   readonly clock: Clock;
   /** UIDs of disks whose claim is being taken back by a write on its way: nobody may start on the cached claim. */
   readonly releasing: Set<string>;
+  /** UIDs of disks that a machine is being started with, or gets, at this moment: its host does not show it yet. */
+  readonly opening: Set<string>;
   /** Wraps effectful awaits; the crash sweep injects its own. */
   readonly effect: Effect;
 }

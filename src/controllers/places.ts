@@ -18,6 +18,7 @@ import type { Attachment } from '../drivers/hypervisor/shape.ts';
 const mountOf = ({ spec, metadata }: StoragePool): MountSource | undefined => {
   switch (spec.driver) {
     case 'dir':
+    case 'lvm':
     case 'iscsi':
       return undefined;
     case 'simulated':
@@ -41,6 +42,8 @@ const pathOf = ({ spec, metadata }: StoragePool): string => {
   switch (spec.driver) {
     case 'dir':
       return spec.dir.path;
+    case 'lvm':
+      return `/dev/${spec.lvm.volumeGroup}`;
     case 'simulated':
       return `/simulated/${metadata.uid}`;
     case 'gluster':
@@ -53,7 +56,7 @@ const pathOf = ({ spec, metadata }: StoragePool): string => {
   }
 };
 
-/** The folder of a pool on each of its hosts. */
+/** The folder, or volume group, of a pool on each of its hosts. */
 export const placeOf = (clusterId: string, pool: StoragePool): StoragePlace => {
   const mount = mountOf(pool);
   return {
@@ -63,6 +66,7 @@ export const placeOf = (clusterId: string, pool: StoragePool): StoragePlace => {
     path: pathOf(pool),
     topology: topologyOf(pool.spec),
     ...(mount === undefined ? {} : { mount }),
+    ...(pool.spec.driver === 'lvm' ? { volumeGroup: pool.spec.lvm.volumeGroup } : {}),
   };
 };
 
@@ -94,6 +98,15 @@ export const linkedImageUid = (
   return foreign ? undefined : uid;
 };
 
+/** Name of a disk's volume on its hosts; in a volume group it is raw, whatever the spec says of files. */
+export const volumeOf = (place: Pick<StoragePlace, 'volumeGroup'>, disk: VirtualDisk): string =>
+  diskVolumeName(disk.metadata.uid, formatIn(place, disk));
+
+export const formatIn = (
+  { volumeGroup }: Pick<StoragePlace, 'volumeGroup'>,
+  disk: VirtualDisk,
+): 'qcow2' | 'raw' => (volumeGroup === undefined ? disk.spec.format : 'raw');
+
 /** The uid in the name of an image's file; undefined for any other file. */
 export const imageUidOf = (path: string): string | undefined =>
   /(?:^|\/)ovcp-image-([0-9A-Za-z-]{1,64})\.qcow2$/.exec(path)?.[1];
@@ -106,15 +119,19 @@ export const attachmentOf = (
   place: StoragePlace,
   disk: VirtualDisk,
   imageUid: string | undefined,
-): Attachment => ({
-  kind: 'file',
-  path: pathIn(place, diskVolumeName(disk.metadata.uid, disk.spec.format)),
-  format: disk.spec.format,
-  backing:
-    imageUid === undefined
-      ? []
-      : [{ path: pathIn(place, imageFileName(imageUid, 'qcow2')), format: 'qcow2' }],
-});
+): Attachment => {
+  const path = pathIn(place, volumeOf(place, disk));
+  if (place.volumeGroup !== undefined) return { kind: 'block', path, format: 'raw' };
+  return {
+    kind: 'file',
+    path,
+    format: disk.spec.format,
+    backing:
+      imageUid === undefined
+        ? []
+        : [{ path: pathIn(place, imageFileName(imageUid, 'qcow2')), format: 'qcow2' }],
+  };
+};
 
 /** What we make of a VirtualNetwork on a host. */
 export const networkIdentityOf = (clusterId: string, network: VirtualNetwork): NetworkIdentity => ({

@@ -8,7 +8,7 @@ import {
   unitSerial,
   unitWwn,
 } from '../api/identity.ts';
-import { attachOf, type StoragePool, servesDisks } from '../api/storage-pool.ts';
+import { attachOf, type StoragePool, servesDisks, takesDisksAlone } from '../api/storage-pool.ts';
 import { chapUserOf, portalOf } from '../api/storage-pool-iscsi.ts';
 import {
   devicePathOf,
@@ -33,6 +33,10 @@ export const portalsOf = ({ spec }: StoragePool): readonly Portal[] =>
 
 /** The hosts of the pool log in themselves. */
 export const isLoggedIn = (pool: StoragePool): boolean => attachOf(pool.spec) === 'Host';
+
+/** Disks of it are filled through the operator: nothing of their image has to lie beside them. */
+export const isFilled = (pool: StoragePool | undefined): pool is StoragePool =>
+  pool !== undefined && takesDisksAlone(pool.spec);
 
 /** The secret that a host keeps for the pool, in the version given. */
 export const secretOf = (clusterId: string, pool: StoragePool, version: string): HostSecret => ({

@@ -97,6 +97,7 @@ export const setupOf = (
 ): ServerSetup | undefined => {
   switch (spec.driver) {
     case 'dir':
+    case 'lvm':
     case 'nfs':
       return undefined;
     case 'gluster':
@@ -132,6 +133,7 @@ export const setupOf = (
 export const erasesOnDeletion = ({ spec }: StoragePool): boolean => {
   switch (spec.driver) {
     case 'dir':
+    case 'lvm':
     case 'nfs':
     // Nothing but disks is on it, and each of them goes by its own policy.
     case 'iscsi':

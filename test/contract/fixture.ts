@@ -52,6 +52,19 @@ export interface Hands {
   snapshot(host: HostId): Promise<string>;
 }
 
+/** A volume group on the host, empty but for what others keep in it. */
+export interface GroupFixture {
+  readonly place: StoragePlace;
+  /** Another StoragePool that names the same group. */
+  readonly rival: StoragePlace;
+  /** What is written can be read. */
+  readonly keepsContent: boolean;
+  /** Names of volumes of others. */
+  readonly names: readonly string[];
+  /** Everything there is to know of them, content too. */
+  others(): Promise<unknown>;
+}
+
 export interface DriverFixture {
   readonly clusterId: string;
   readonly host: HostId;
@@ -61,6 +74,7 @@ export interface DriverFixture {
   readonly dead: HostEndpoint;
   readonly place: StoragePlace;
   readonly sharedPlace: StoragePlace;
+  readonly group?: GroupFixture | undefined;
   /** What cards plug into; there once the fixture is. */
   readonly backend: NicBackend;
   /** Another session on the same hosts. */

@@ -1,5 +1,6 @@
 import type { Law } from './fixture.ts';
 import { deviceLaws } from './laws-devices.ts';
+import { groupLaws } from './laws-groups.ts';
 import { identityLaws } from './laws-identity.ts';
 import { loginLaws } from './laws-logins.ts';
 import { modelLaws } from './laws-model.ts';
@@ -21,6 +22,7 @@ export const allLaws = (modelRuns: number): readonly Law[] =>
     ...modelLaws(modelRuns),
     ...storageLaws,
     ...placeLaws,
+    ...groupLaws,
     ...networkLaws,
     ...secretLaws,
     ...loginLaws,

@@ -10,6 +10,8 @@ export const STORE = 'store';
 export const SAN = 'san';
 /** The same; hosts log in to them. */
 export const LOGINS = 'logins';
+/** A volume group of each host; images of `STORE` are streamed there. */
+export const GROUP = 'group';
 export const LAN = 'lan';
 
 export interface Stage {
@@ -57,8 +59,11 @@ export const stagesOn = (pool: string): readonly Stage[] => [
   },
   {
     name: 'restart',
-    act: ({ api }, at) =>
-      patchMachine(api, at, { restartRequestedAt: '2100-01-01T00:00:00Z' }).then(() => undefined),
+    act: async ({ api }, at) => {
+      // It grows between the two runs.
+      if (pool === GROUP) await api.patch('VirtualDisk', 'm.root', at, { spec: { size: '2Gi' } });
+      await patchMachine(api, at, { restartRequestedAt: '2100-01-01T00:00:00Z' });
+    },
   },
   {
     name: 'off',

@@ -76,6 +76,9 @@ const advice = {
     'Look at the log of the rebalance in `/var/log/glusterfs` on the servers, then run the command that the message names.',
   HealUnknown: '`gluster volume heal VOLUME info summary` on a server says more.',
   VolumeStopped: 'Somebody stopped it: `gluster volume start VOLUME`. A managed volume is started by itself.',
+  VolumeGroupPartial:
+    '`vgs` and `pvs` on the host: bring the missing disk back, or `vgreduce --removemissing` if it is gone for good. Volumes that were on it are lost.',
+  VolumeGroupInactive: '`vgchange -ay GROUP` on the host that the message names.',
   StorageDegraded:
     '`kubectl describe osp NAME`: `status.components` names the part that is down. Bring it back; healing starts by itself.',
   QuorumLost: '`kubectl describe osp NAME` lists the parts that are down. Bring them back.',
@@ -148,6 +151,8 @@ const advice = {
   CloudInitTooLarge: 'Let cloud-init fetch the rest (`#include`), or shorten it.',
   CloudInitInvalid: 'Check it with `cloud-init schema`.',
   PathNotFound: 'Make or mount the folder on the host.',
+  VolumeGroupNotFound:
+    'Make the volume group on the host (`vgcreate`), or delete the StoragePool and make one with the right name.',
   MarkerMissing:
     'Mount the share on the host that the message names. If the share was replaced on purpose, make a new StoragePool.',
   VolumeNotFound: 'Correct the name, or use `management: Manage` to have the volume made.',

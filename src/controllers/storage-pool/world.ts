@@ -107,6 +107,7 @@ export type StoragePoolStep =
 export const fits = ({ pool }: StoragePoolWorld, { driver }: Site): boolean => {
   switch (pool.spec.driver) {
     case 'dir':
+    case 'lvm':
       return true;
     case 'simulated':
       return driver === 'simulated';

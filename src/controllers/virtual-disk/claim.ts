@@ -23,6 +23,10 @@ const goesAlong = ({ disk: { metadata } }: DiskWorld, holder: UserWorld | undefi
   metadata.annotations?.[MACHINE_UID_ANNOTATION] === holder.uid &&
   metadata.deletionTimestamp === undefined;
 
+/** A machine that was stopped gives its disk back for the moment in which it can grow. */
+export const growsNext = ({ served, block }: Pick<DiskWorld, 'served' | 'block'>): boolean =>
+  served?.growsNext === true || block?.growsNext === true;
+
 /**
  * Kept until the hosts say that the holder has let go. Its status may start the question and never answers it: a
  * status can be lost, forged, or older than a crash.
@@ -32,8 +36,7 @@ const kept = (world: DiskWorld, seen: DiskSight | undefined, claim: Claim): bool
   const ghost = seen?.ghost;
   if (goesAlong(world, holder)) return true;
   if (holder === undefined || holder.deleting) return ghost === undefined || !isGone(ghost);
-  // A machine that was stopped gives its disk back for the moment in which it can grow.
-  if (!holder.released || (holder.wantsToRun && world.served?.growsNext !== true)) return true;
+  if (!holder.released || (holder.wantsToRun && !growsNext(world))) return true;
   return ghost === undefined || !isUnplugged(ghost, diskSerial(world.disk.metadata.uid));
 };
 
@@ -58,7 +61,9 @@ export const claimOf = (
   const claim = world.disk.status?.claim;
   if (claim !== undefined && kept(world, seen, claim)) return claim;
   if (world.disk.metadata.deletionTimestamp !== undefined || world.copying) return undefined;
-  const [next] = world.users.filter((user) => mayHave(world, user, home)).toSorted(byRight);
+  // A volume is grown before anybody gets it; a machine that runs with it all the same keeps it.
+  const candidates = world.users.filter((user) => world.block?.growsNext !== true || user.plugged);
+  const [next] = candidates.filter((user) => mayHave(world, user, home)).toSorted(byRight);
   return next?.host === undefined || inTheWay(world, next)
     ? undefined
     : { purpose: 'run', vmUid: next.uid, vmName: next.name, host: next.host };

@@ -10,7 +10,7 @@ import type { ControllerDeps } from '../controller-deps.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { createKindController } from '../kind-controller.ts';
 import { referenceTo } from '../object-writes.ts';
-import { isServed } from '../served.ts';
+import { isFilled } from '../served.ts';
 import { standingEvents } from '../standing.ts';
 import { decide } from './decide.ts';
 import type { DiskStep } from './decision.ts';
@@ -31,13 +31,13 @@ export interface DiskController {
 
 type Enqueue = (key: string, priority?: number) => void;
 
-/** A claim is followed by what the storage server has to do for it. */
-const servedView = ({ status }: VirtualDisk): unknown => [status?.claim, status?.size];
+/** A claim that comes or goes is followed by what a storage server has to do for it, or by growing. */
+const filledView = ({ status }: VirtualDisk): unknown => [status?.claim, status?.size];
 
 const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   const { kinds } = context;
-  const isOnServer = (disk: VirtualDisk): boolean =>
-    isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name));
+  const isNoFile = (disk: VirtualDisk): boolean =>
+    isFilled(kinds.storagePools.store.get(disk.spec.storagePoolRef.name));
   const wake = (index: string, value: string): void => {
     for (const disk of kinds.disks.store.byIndex(index, value))
       enqueue(`${disk.metadata.namespace}/${disk.metadata.name}`);
@@ -57,7 +57,7 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
         [now.metadata.annotations, now.metadata.finalizers],
       ) &&
       old.status?.observedGeneration === now.status?.observedGeneration &&
-      (!isOnServer(now) || statusEqual(servedView(old), servedView(now)));
+      (!isNoFile(now) || statusEqual(filledView(old), filledView(now)));
     if (!same) enqueue(key, old === undefined ? priorities.resync : priorities.userChange);
   });
   kinds.machines.store.subscribe(({ old, new: now }) => {

@@ -248,8 +248,8 @@ export const isPublished = (
   return sight.kind === 'present' && initiator !== undefined && sight.published.includes(initiator);
 };
 
-/** A machine that was stopped gives its disk back so that it can grow; undefined: it need not. */
-export const growsNext = (
+/** Whether the disk has yet to grow, and its server cannot do that while a machine has it. */
+export const growsOffline = (
   served: Pick<ServedWorld, 'growsOnline'>,
   wantedBytes: number,
   sizeBytes: number | undefined,

@@ -4,6 +4,7 @@ import { bytesOf } from '../../api/quantity.ts';
 import type { VolumeSeen } from '../../drivers/hypervisor/host-storage.ts';
 import { settled, step, wait } from '../decision.ts';
 import { claimOf, homeOf } from './claim.ts';
+import { decideFill, decideRegrow } from './decide-block.ts';
 import { decideDeletion } from './decide-deletion.ts';
 import { decideServed } from './decide-served.ts';
 import type { Decision } from './decision.ts';
@@ -45,7 +46,7 @@ const decideCopy = (world: DiskWorld, home: string, from: string): Decision => {
         kind: 'copy',
         from,
         volume,
-        format: disk.spec.format,
+        format: world.block === undefined ? disk.spec.format : 'raw',
         sizeBytes: wantedBytes(world),
       } as const;
       return step({ kind: 'copy', host: home, work }, 'Copying', 'The disk is being filled.');
@@ -58,6 +59,8 @@ const decideCopy = (world: DiskWorld, home: string, from: string): Decision => {
 const decideMake = (world: DiskWorld, home: string): Decision => {
   const { source, volume, disk } = world;
   const sizeBytes = wantedBytes(world);
+  if (world.block !== undefined && (source.kind === 'blank' || source.kind === 'image'))
+    return decideFill(world, home, sizeBytes);
   switch (source.kind) {
     case 'lack':
       return wait(
@@ -121,7 +124,8 @@ const decideGrow = (world: DiskWorld, home: string, volume: VolumeSeen): Decisio
 };
 
 const decidePresent = (world: DiskWorld, seen: DiskSight, home: string, volume: VolumeSeen): Decision => {
-  const grow = decideGrow(world, home, volume);
+  const grow =
+    world.block === undefined ? decideGrow(world, home, volume) : decideRegrow(world, seen, home, volume);
   if (grow !== undefined) return grow;
   const claim = claimOf(world, seen, home);
   return claim === undefined
@@ -154,8 +158,8 @@ const decideAt = (world: DiskWorld, seen: DiskSight, home: string): Decision => 
   if (looked === undefined)
     return wait('unknown', 'StorageNotReady', `The storage pool cannot be looked at on ${home}.`);
   const made = world.disk.status?.volume !== undefined;
-  if (looked.sight.kind === 'present' && looked.sight.volume.complete)
-    return decidePresent(world, seen, home, looked.sight.volume);
+  const there = looked.sight.kind === 'present' ? looked.sight.volume : undefined;
+  if (there?.complete === true || there?.growing === true) return decidePresent(world, seen, home, there);
   // What was there once is never made anew: an empty disk in place of lost data helps nobody.
   if (made)
     return wait(

@@ -4,7 +4,7 @@ import type { Decision as GenericDecision } from '../decision.ts';
 import type { Claim } from './claim.ts';
 import type { ImageReader } from './world.ts';
 
-/** What a disk of a storage server begins with. */
+/** What a disk of a storage server or a volume group begins with. */
 export type ServedSource =
   | { readonly kind: 'blank' }
   | { readonly kind: 'clone'; readonly diskUid: string }
@@ -17,6 +17,14 @@ export type DiskStep =
   | { readonly kind: 'store'; readonly host: string; readonly step: StorageStep }
   /** Long work in the jobs room. */
   | { readonly kind: 'copy'; readonly host: string; readonly work: Extract<StorageWork, { kind: 'copy' }> }
+  /** The same, for a volume of a volume group. */
+  | {
+      readonly kind: 'fill';
+      readonly host: string;
+      readonly from: Exclude<ServedSource, { kind: 'clone' }>;
+      readonly sizeBytes: number;
+    }
+  | { readonly kind: 'regrow'; readonly host: string; readonly sizeBytes: number }
   /** The job ended badly: its fault is told, and it may start again. */
   | { readonly kind: 'failCopy' }
   /** Writes the claim: whoever it names may be let in from then on. */

@@ -1,45 +1,23 @@
 /** The world of one disk, from stores alone. */
-
-import type { Host } from '../../api/host.ts';
-import {
-  diskVolumeName,
-  domainName,
-  FINALIZER,
-  hostInitiatorIqn,
-  PAUSED_ANNOTATION,
-  servedVolumeName,
-  vmUuid,
-} from '../../api/identity.ts';
+import { domainName, FINALIZER, PAUSED_ANNOTATION, servedVolumeName, vmUuid } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
-import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
 import type { ServedSight } from '../../drivers/storage/contract.ts';
-import type { Jobs } from '../../runtime/jobs.ts';
 import type { ControllerContext } from '../context.ts';
-import { besides, diskNameOf } from '../indexes.ts';
+import { diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
-import { imageFileName, isLinked, linkedImageUid, placeOf } from '../places.ts';
-import { isLoggedIn, isServed, openDiskServer } from '../served.ts';
-import { growsNext } from './decide-served.ts';
-import type {
-  DiskWorld,
-  HostWorld,
-  ImageReader,
-  Lack,
-  ServedWorld,
-  SourceWorld,
-  UserWorld,
-} from './world.ts';
+import { imageFileName, linkedImageUid, placeOf, volumeOf } from '../places.ts';
+import { isFilled, isLoggedIn, isServed, openDiskServer } from '../served.ts';
+import { growsNext } from './claim.ts';
+import { growsOffline } from './decide-served.ts';
+import { hostsOf, hostWorldOf, isAtWork, type SourceDeps, sourceOf } from './gather-source.ts';
+import type { BlockWorld, DiskWorld, HostWorld, Lack, ServedWorld, UserWorld } from './world.ts';
 
-export interface GatherDeps {
-  readonly context: ControllerContext;
-  readonly jobs: Jobs<string, void>;
+export interface GatherDeps extends SourceDeps {
   /** What storage servers said last of their disks, by uid. */
   readonly lastSeen: Map<string, ServedSight>;
-  /** UIDs of disks whose claim is being given by a write on its way: nothing may be copied from them. */
-  readonly granting: Set<string>;
 }
 
 const keyOf = (disk: VirtualDisk): string => `${disk.metadata.namespace}/${disk.metadata.name}`;
@@ -116,29 +94,6 @@ const poolLackOf = (
     : { reason: 'StorageRoleMissing', message: `StoragePool ${name} does not take disks.` };
 };
 
-const hostWorldOf = ({ fleet }: ControllerContext, host: Host, ready: boolean): HostWorld => {
-  const pool = host.spec.hostPoolRef.name;
-  const seen = fleet.session(pool)?.hosts().get(host.spec.hostName);
-  return {
-    name: host.metadata.name,
-    id: host.spec.hostName,
-    pool,
-    usable: seen?.kind === 'reachable' && ready,
-    declaredDown: host.spec.declaredDown?.reason,
-    initiator: hostInitiatorIqn(host.metadata.uid),
-  };
-};
-
-const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): readonly HostWorld[] =>
-  (pool?.spec.hostPoolRefs ?? [])
-    .flatMap((ref) =>
-      context.kinds.hosts.store.byIndex('hostPool', ref.name).map((host) => {
-        const ready = pool?.status?.hosts?.some((it) => it.name === host.metadata.name && it.ready) ?? false;
-        return hostWorldOf(context, host, ready);
-      }),
-    )
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-
 /**
  * A disk that goes is looked for where it was bound, although that host's HostPool was taken out of the StoragePool:
  * what we prepared there stays as long as disks are bound to it.
@@ -155,108 +110,16 @@ const formerHome = (
     : [hostWorldOf(context, host, true)];
 };
 
-const lacking = (reason: Lack['reason'], message: string): SourceWorld => ({
-  kind: 'lack',
-  lack: { reason, message },
-});
-
-/** Hosts that can be asked now and have a complete copy; the first of them is read from. */
-const readersOf = (context: ControllerContext, image: VirtualMachineImage): readonly ImageReader[] => {
-  const pool = context.kinds.storagePools.store.get(image.spec.storagePoolRef.name);
-  if (pool === undefined) return [];
-  const place = placeOf(context.clusterId, pool);
-  const copies = (image.status?.copies ?? []).filter(({ state }) => state === 'Ready');
-  return hostsOf(context, pool)
-    .filter(({ name, usable }) => usable && copies.some(({ host }) => host === undefined || host === name))
-    .map(({ name, id, pool: hostPool }) => ({ name, id, pool: hostPool, place }));
-};
-
-const imageSource = (
-  context: ControllerContext,
-  disk: VirtualDisk,
-  name: string,
-  served: boolean,
-): SourceWorld => {
-  const image = context.kinds.images.store.get(besides(disk, name));
-  if (image === undefined)
-    return lacking('ImageNotFound', `VirtualMachineImage ${name} does not exist in this namespace.`);
-  if (image.spec.format === 'iso')
-    return lacking('ImageFormatUnsuitable', `Image ${name} is an ISO image: a disk cannot be made from it.`);
-  if (!served && image.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
-    return lacking(
-      'ImageFormatUnsuitable',
-      `Image ${name} is in StoragePool ${image.spec.storagePoolRef.name}: a disk is made in the pool of its image.`,
-    );
-  }
-  const stalled = image.status?.conditions?.find(
-    ({ type, status }) => type === 'Stalled' && status === 'True',
-  );
-  const copies = (image.status?.copies ?? []).filter(({ state }) => state === 'Ready');
-  if (copies.length === 0 && stalled !== undefined)
-    return lacking('WaitingForImage', `Image ${name} cannot be used: ${stalled.message}`);
-  return {
-    kind: 'image',
-    uid: image.metadata.uid,
-    name,
-    digest: image.status?.digest,
-    file: imageFileName(image.metadata.uid, image.spec.format),
-    virtualSizeBytes: bytesOf(image.status?.virtualSize ?? '0'),
-    linked: !served && isLinked(disk),
-    readyOn: copies.map(({ host }) => host),
-    readers: served ? readersOf(context, image) : [],
-  };
-};
-
-const diskSource = ({ context, granting }: GatherDeps, disk: VirtualDisk, name: string): SourceWorld => {
-  const from = context.kinds.disks.store.get(besides(disk, name));
-  if (from === undefined)
-    return lacking('DiskNotFound', `VirtualDisk ${name} does not exist in this namespace.`);
-  if (from.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
-    return lacking(
-      'Invalid',
-      `VirtualDisk ${name} is in another StoragePool: a copy is made in the pool of its source.`,
-    );
-  }
-  if (from.status?.volume === undefined)
-    return lacking('WaitingForDisk', `VirtualDisk ${name} is not there yet.`);
-  return {
-    kind: 'disk',
-    name,
-    uid: from.metadata.uid,
-    // Names are derived, never read from a status: that may have been written by somebody else.
-    volume: diskVolumeName(from.metadata.uid, from.spec.format),
-    sizeBytes: bytesOf(from.status.size ?? from.spec.size),
-    host: from.status.host,
-    inUseBy: from.status.claim?.vmName ?? (granting.has(from.metadata.uid) ? 'a machine' : undefined),
-  };
-};
-
-const sourceOf = (deps: GatherDeps, disk: VirtualDisk, served: boolean): SourceWorld => {
-  const { source } = disk.spec;
-  // Made is made: what becomes of the source later is no matter.
-  if (disk.status?.volume !== undefined) return { kind: 'blank' };
-  switch (source.type) {
-    case 'Blank':
-      return { kind: 'blank' };
-    case 'Image':
-      return imageSource(deps.context, disk, source.imageRef.name, served);
-    case 'Disk':
-      return diskSource(deps, disk, source.diskRef.name);
-    default:
-      return source satisfies never;
-  }
-};
-
 const ghostOf = (
   context: ControllerContext,
   disk: VirtualDisk,
   users: readonly UserWorld[],
-  served: ServedWorld | undefined,
+  grows: boolean,
 ): DiskWorld['ghost'] => {
   const claim = disk.status?.claim;
   if (claim?.vmUid === undefined || claim.vmName === undefined) return undefined;
   const holder = users.find(({ uid }) => uid === claim.vmUid);
-  const stays = holder?.wantsToRun === true && served?.growsNext !== true;
+  const stays = holder?.wantsToRun === true && !grows;
   if (holder !== undefined && !holder.deleting && (stays || !holder.released)) return undefined;
   const { clusterId } = context;
   const { namespace } = disk.metadata;
@@ -291,8 +154,19 @@ const servedOf = (
     pool,
     loggedIn: isLoggedIn(pool),
     growsOnline,
-    growsNext: growsNext({ growsOnline }, bytesOf(disk.spec.size), size === undefined ? size : bytesOf(size)),
+    growsNext: growsOffline(
+      { growsOnline },
+      bytesOf(disk.spec.size),
+      size === undefined ? size : bytesOf(size),
+    ),
   };
+};
+
+/** libvirt has no way to grow a logical volume under a machine (src/drivers/hypervisor/libvirt/storage-group-work.ts). */
+const blockOf = (disk: VirtualDisk, pool: StoragePool | undefined): BlockWorld | undefined => {
+  if (pool?.spec.driver !== 'lvm') return undefined;
+  const { size } = disk.status ?? {};
+  return { growsNext: size !== undefined && bytesOf(size) < bytesOf(disk.spec.size) };
 };
 
 const orphanedImage = (context: ControllerContext, disk: VirtualDisk): string | undefined => {
@@ -314,27 +188,26 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
   const served = servedOf(context, disk, pool);
   const hosts = hostsOf(context, pool);
   const shared = pool !== undefined && topologyOf(pool.spec) === 'Shared';
+  const block = blockOf(disk, pool);
+  const place = pool === undefined ? undefined : placeOf(context.clusterId, pool);
   return {
     clusterId: context.clusterId,
     disk,
-    volume:
-      served === undefined
-        ? diskVolumeName(disk.metadata.uid, disk.spec.format)
-        : servedVolumeName(disk.metadata.uid),
+    volume: served === undefined ? volumeOf(place ?? {}, disk) : servedVolumeName(disk.metadata.uid),
     pausedBy: disk.metadata.annotations?.[PAUSED_ANNOTATION],
-    place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
+    place,
     poolLack: poolLackOf(context, disk, pool),
     shared,
     served,
+    block,
     hosts: shared || pool === undefined ? hosts : [...hosts, ...formerHome(context, disk, hosts)],
     users,
-    ghost: ghostOf(context, disk, users, served),
-    source: sourceOf(deps, disk, served !== undefined),
+    ghost: ghostOf(context, disk, users, growsNext({ served, block })),
+    source: sourceOf(deps, disk, isFilled(pool)),
     copiedBy: copies.filter(isToBeFilled).map(({ metadata }) => metadata.name),
-    copying: copies.some(({ metadata }) =>
-      ['queued', 'running'].includes(jobs.get(metadata.uid)?.kind ?? ''),
-    ),
-    orphanedImage: served === undefined ? orphanedImage(context, disk) : undefined,
+    copying: copies.some(({ metadata }) => isAtWork(jobs, metadata.uid)),
+    opening: context.opening.has(disk.metadata.uid),
+    orphanedImage: !isFilled(pool) ? orphanedImage(context, disk) : undefined,
     job: jobs.get(disk.metadata.uid),
   };
 };

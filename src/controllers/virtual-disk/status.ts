@@ -6,7 +6,7 @@ import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import { type ConditionInput, setConditions } from '../../runtime/conditions.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import type { Plan } from '../../runtime/pass.ts';
-import { imageUidOf, isLinked } from '../places.ts';
+import { formatIn, imageUidOf, isLinked } from '../places.ts';
 import { kstatusOf, verdictOfFault } from '../verdict.ts';
 import { type Claim, claimOf, homeOf } from './claim.ts';
 import { decide, volumeAt } from './decide.ts';
@@ -79,7 +79,7 @@ const recordOf = (world: DiskWorld, seen: DiskSight | undefined): Partial<Virtua
   return {
     ...former,
     ...(shared ? {} : { host: home }),
-    volume: { pool: place.poolUid, name: world.volume, format: disk.spec.format },
+    volume: { pool: place.poolUid, name: world.volume, format: formatIn(place, disk) },
     size: formatQuantity(found.sizeBytes),
     ...imageOf(world, found.backingPath),
   };
@@ -105,10 +105,7 @@ export const statusOf = (
         : decide(world, seen);
   const record = recordOf(world, seen);
   // Nobody is told yes before the disk is there; a claim once given stays until it is known to be let go of.
-  const claim =
-    record.volume === undefined || !mayGrant(verdict.reason)
-      ? disk.status?.claim
-      : claimOf(world, seen, homeOf(world));
+  const claim = nextClaim(world, seen, record, verdict.reason);
   const deleting: ConditionInput[] =
     disk.metadata.deletionTimestamp === undefined
       ? []
@@ -126,6 +123,21 @@ export const statusOf = (
       ...setConditions(disk.status?.conditions ?? [], [...kstatusOf(verdict), ...deleting, ...paused], stamp),
     ],
   };
+};
+
+/** Nobody is told yes before the disk is there; a claim once given stays until it is known to be let go of. */
+const nextClaim = (
+  world: DiskWorld,
+  seen: DiskSight | undefined,
+  record: Partial<VirtualDiskStatus>,
+  reason: string,
+): Claim | undefined => {
+  const was = world.disk.status?.claim;
+  if (record.volume === undefined) return was;
+  if (mayGrant(reason)) return claimOf(world, seen, homeOf(world));
+  // A disk in a volume group that is to grow is granted to nobody, but let go of.
+  const is = world.block !== undefined && reason === 'Growing' ? claimOf(world, seen, homeOf(world)) : was;
+  return is?.vmUid === was?.vmUid ? was : undefined;
 };
 
 /** A claim changes hands only in good order: never while the disk cannot be seen or is in trouble. */

@@ -1,15 +1,14 @@
 /** One step of a disk's life on a storage server. */
 import { diskTargetIqn, poolSecretMark, unitWwn } from '../../api/identity.ts';
 import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
-import type { Chunk } from '../../drivers/hypervisor/host-storage.ts';
 import type { DiskIdentity, DiskServer, ServedStep } from '../../drivers/storage/contract.ts';
-import { readQcow2 } from '../../media/qcow2-read.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { diskServerOf } from '../served.ts';
 import { claimOf } from './claim.ts';
-import type { DiskStep, ServedSource } from './decision.ts';
+import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { contentOf } from './image-content.ts';
 import { statusOf } from './status.ts';
 import type { DiskSight, DiskWorld, ServedWorld } from './world.ts';
 import { writeDiskStatus } from './write-status.ts';
@@ -54,25 +53,6 @@ const serve = async (
   lastSeen.set(disk.diskUid, served);
   return { kind: 'done', seen: { ...seen, served } };
 };
-
-/**
- * The file of an image as the raw content of a disk, through the operator: neither the host nor the server has to
- * know of the other (docs/adr/0013-images-stream-through-the-operator.md).
- */
-async function* contentOf(
-  { context }: GatherDeps,
-  { reader, file }: Extract<ServedSource, { kind: 'image' }>,
-  signal: AbortSignal,
-): AsyncGenerator<Chunk, void, void> {
-  const session = context.fleet.session(reader.pool);
-  if (session === undefined)
-    throw new Fault('unreachable', `${reader.name} is not connected.`, { reason: 'HostUnreachable' });
-  const storage = session.pool.hostStorage(reader.id);
-  const sight = await storage.see(reader.place, file, signal);
-  if (sight.kind === 'absent' || !sight.volume.complete)
-    throw new Fault('conflict', `The image is no longer complete on ${reader.name}.`);
-  yield* readQcow2((offset, length) => storage.read(reader.place, file, { offset, length }, signal));
-}
 
 const making =
   (deps: GatherDeps, world: DiskWorld, server: DiskServer, step: Extract<ServerStep, { kind: 'make' }>) =>

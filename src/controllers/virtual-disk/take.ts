@@ -1,11 +1,12 @@
 /** One step of a disk's life, at the API server, on a host, or handed to the jobs room. */
-import type { HostStorage, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
+import type { HostStorage, StoragePlace, StorageWork } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { contentOf } from './image-content.ts';
 import { takeServed } from './take-served.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
@@ -71,6 +72,40 @@ const copy = (deps: GatherDeps, world: DiskWorld, step: Extract<DiskStep, { kind
   return { kind: 'started' };
 };
 
+/** The content of an image is read anew by each try. */
+const fill = (deps: GatherDeps, world: DiskWorld, step: Extract<DiskStep, { kind: 'fill' }>): Ended => {
+  const { storage, place } = at(deps, world, step.host);
+  const { uid } = world.disk.metadata;
+  const { from, sizeBytes } = step;
+  deps.jobs.forget(uid);
+  deps.jobs.start(uid, step.host, (progress, signal) => {
+    const chunks = from.kind === 'image' ? contentOf(deps, from, signal) : undefined;
+    const work: StorageWork = { kind: 'fill', volume: world.volume, sizeBytes, chunks };
+    return deps.context.effect('fill volume', () => storage.work(place, work, progress, signal));
+  });
+  return { kind: 'started' };
+};
+
+const regrow = (deps: GatherDeps, world: DiskWorld, step: Extract<DiskStep, { kind: 'regrow' }>): Ended => {
+  const { storage, place } = at(deps, world, step.host);
+  const { uid, namespace, name } = world.disk.metadata;
+  // From here to the start of the job nobody else has a turn, and no machine is granted a disk that is to grow.
+  const fresh = gather(deps, `${namespace}/${name}`);
+  if (
+    fresh === undefined ||
+    fresh.disk.status?.claim !== undefined ||
+    fresh.opening === true ||
+    fresh.copying
+  )
+    throw new Fault('conflict', 'The machines of the disk changed meanwhile.');
+  deps.jobs.forget(uid);
+  const work: StorageWork = { kind: 'grow', volume: world.volume, sizeBytes: step.sizeBytes };
+  deps.jobs.start(uid, step.host, (progress, signal) =>
+    deps.context.effect('grow volume', () => storage.work(place, work, progress, signal)),
+  );
+  return { kind: 'started' };
+};
+
 export const take = async (
   deps: GatherDeps,
   world: DiskWorld,
@@ -92,6 +127,10 @@ export const take = async (
     }
     case 'copy':
       return copy(deps, world, step);
+    case 'fill':
+      return fill(deps, world, step);
+    case 'regrow':
+      return regrow(deps, world, step);
     case 'failCopy': {
       const { uid } = world.disk.metadata;
       const state = deps.jobs.get(uid);

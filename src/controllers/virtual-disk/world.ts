@@ -60,6 +60,12 @@ export interface ServedWorld {
   readonly growsNext: boolean;
 }
 
+/** The disk is a volume of a volume group: raw, filled through the operator, and grown between two runs. */
+export interface BlockWorld {
+  /** The machine that holds it has to let go of it so that it can grow. */
+  readonly growsNext: boolean;
+}
+
 /** What the disk is made from, resolved. */
 export type SourceWorld =
   | { readonly kind: 'blank' }
@@ -96,8 +102,9 @@ export interface DiskWorld {
   readonly place?: StoragePlace | undefined;
   readonly poolLack?: Lack | undefined;
   readonly shared: boolean;
-  /** Undefined: files on hosts. */
+  /** Undefined: files or volumes on hosts. */
   readonly served?: ServedWorld | undefined;
+  readonly block?: BlockWorld | undefined;
   readonly hosts: readonly HostWorld[];
   readonly users: readonly UserWorld[];
   /** The holder of the claim is gone, going or says that it let go: hosts are asked before the claim passes on. */
@@ -107,6 +114,8 @@ export interface DiskWorld {
   readonly copiedBy: readonly string[];
   /** One of them is being filled from it at this moment: nobody may write to it. */
   readonly copying: boolean;
+  /** A machine is being started with it, or gets it, at this moment. */
+  readonly opening?: boolean | undefined;
   /** Linked to an image whose object is gone or going: its file goes with the last clone. */
   readonly orphanedImage?: string | undefined;
   readonly job?: JobState<void> | undefined;

@@ -9,7 +9,7 @@ import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { imageFileName, isLinked, placeOf } from '../places.ts';
-import { isServed } from '../served.ts';
+import { isFilled } from '../served.ts';
 import type { ImportRoom } from './import-room.ts';
 import type { HostWorld, ImageWorld, Lack } from './world.ts';
 
@@ -71,7 +71,7 @@ const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): rea
 
 /** Where the disk is bound, or will be: beside the machines that name it. */
 const hostsOfDisk = ({ kinds }: ControllerContext, disk: VirtualDisk): readonly (string | undefined)[] =>
-  isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name))
+  isFilled(kinds.storagePools.store.get(disk.spec.storagePoolRef.name))
     ? // Filled through the operator: any copy will do.
       []
     : disk.status?.host === undefined
@@ -85,7 +85,7 @@ const hostsOfDisk = ({ kinds }: ControllerContext, disk: VirtualDisk): readonly 
 const standsOn = ({ kinds }: ControllerContext, disk: VirtualDisk): boolean =>
   !isGoing(disk) &&
   (disk.status?.volume === undefined ||
-    (isLinked(disk) && !isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name))));
+    (isLinked(disk) && !isFilled(kinds.storagePools.store.get(disk.spec.storagePoolRef.name))));
 
 const hasInDrive = (vm: VirtualMachine, image: VirtualMachineImage): boolean =>
   vm.spec.cdroms.some((cdrom) => cdrom.imageRef?.name === image.metadata.name);
@@ -116,12 +116,12 @@ const hasOpenTemplate = (
   );
 
 /**
- * Machines whose cloud-init seed lies beside the image, because their disk is one of a storage server: the image stays
+ * Machines whose cloud-init seed lies beside the image, because their disk is not a file: the image stays
  * until they are gone, so that the seed is found and removed (src/controllers/virtual-machine/gather-disks.ts).
  */
 const seededBy = ({ kinds }: ControllerContext, disks: readonly VirtualDisk[]): readonly VirtualMachine[] =>
   disks
-    .filter((disk) => isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name)))
+    .filter((disk) => isFilled(kinds.storagePools.store.get(disk.spec.storagePoolRef.name)))
     .flatMap((disk) => kinds.machines.store.byIndex('disk', besides(disk, disk.metadata.name)))
     .filter((vm) => !isGoing(vm) || vm.metadata.finalizers?.includes(FINALIZER) === true);
 

@@ -15,6 +15,14 @@ const opened = ({ disks }: VmWorld, step: VmStep): readonly string[] => {
   }
 };
 
+/** UIDs of these disks. */
+export const openedDisks = (world: VmWorld, step: VmStep): readonly string[] => {
+  const serials = opened(world, step);
+  return world.disks.flatMap(({ state, diskUid }) =>
+    state.kind === 'ready' && serials.includes(state.shape.serial) ? (diskUid ?? []) : [],
+  );
+};
+
 /**
  * A pass takes its time: since it began the machine may have been switched off, and its disks given to another one.
  * `fresh` is the world in the very turn in which the step is sent. Throws Fault `conflict`: the next pass knows.

@@ -11,7 +11,7 @@ import type { ControllerContext } from '../context.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { attachmentOf, imageFileName, isLinked, linkedImageUid, pathIn, placeOf } from '../places.ts';
-import { isLoggedIn, isServed, loginOf, openDiskServer, servedAttachmentOf } from '../served.ts';
+import { isFilled, isLoggedIn, isServed, loginOf, openDiskServer, servedAttachmentOf } from '../served.ts';
 import { type CdromWorld, type DiskWorld, type Lack, lack, ok } from './world.ts';
 
 type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing' | 'storage'>;
@@ -105,11 +105,11 @@ const claimWorld = (context: Disks, vm: VirtualMachine, { metadata, status }: Vi
 };
 
 /** The size that a server has is what a machine gets; one that grows offline alone does so before the next start. */
-const servedSize = (context: Disks, object: VirtualDisk, pool: StoragePool) => {
+const offlineSize = (context: Disks, object: VirtualDisk, pool: StoragePool) => {
   const hasBytes = bytesOf(object.status?.size ?? object.spec.size);
   const smaller = hasBytes < bytesOf(object.spec.size);
   if (!smaller) return { growsOffline: false, growing: false };
-  const growsOffline = openDiskServer(context, pool)?.growsOnline === false;
+  const growsOffline = pool.spec.driver === 'lvm' || openDiskServer(context, pool)?.growsOnline === false;
   const reason = object.status?.conditions?.find(({ type }) => type === 'Ready')?.reason ?? '';
   return { growsOffline, growing: growsOffline && growingReasons.has(reason) };
 };
@@ -138,7 +138,7 @@ const servedState = (
   const attachment = servedAttachmentOf(context.clusterId, pool, object.metadata.uid, host?.metadata.uid);
   const { claim } = object.status ?? {};
   const { claimed, heldBy } = claimWorld(context, vm, object);
-  const { growsOffline, growing } = servedSize(context, object, pool);
+  const { growsOffline, growing } = offlineSize(context, object, pool);
   return {
     kind: 'ready',
     shape: {
@@ -172,20 +172,28 @@ const presentState = (
     const why = ready?.status === 'False' && ready.reason !== 'Pending' ? `: ${ready.message}` : '.';
     return lacking('WaitingForDisk', `Disk ${name} is not there yet${why}`);
   }
+  const { driver } = pool.spec;
   if (isServed(pool)) return servedState(context, vm, disk, object, pool);
-  const imageUid = linkedImageUid(object, (uid) => context.kinds.images.store.byIndex('uid', uid));
+  const linked = isLinked(object) && !isFilled(pool);
+  const imageUid = linked
+    ? linkedImageUid(object, (uid) => context.kinds.images.store.byIndex('uid', uid))
+    : undefined;
   // Without what it stands on a linked disk would be read as if its image were empty.
-  if (isLinked(object) && imageUid === undefined)
+  if (linked && imageUid === undefined)
     return lacking('WaitingForDisk', `The image that disk ${name} stands on is not known yet.`);
   const attachment = attachmentOf(placeOf(context.clusterId, pool), object, imageUid);
+  const shape = shapeOf(vm, disk, object, attachment);
+  if (driver !== 'lvm') return { kind: 'ready', shape, ...claimWorld(context, vm, object) };
+  const { growsOffline, growing } = offlineSize(context, object, pool);
   return {
     kind: 'ready',
-    shape: shapeOf(vm, disk, object, attachment),
+    shape: growsOffline ? { ...shape, growsOffline } : shape,
     ...claimWorld(context, vm, object),
+    growing,
   };
 };
 
-/** A seed is a file: a disk of a storage server has none beside it, but its image has. */
+/** A seed is a file: a disk that is none has no place for it beside it, but its image has. */
 const seedPlace = (
   context: Disks,
   vm: VirtualMachine,
@@ -193,7 +201,7 @@ const seedPlace = (
   object: VirtualDisk | undefined,
   pool: StoragePool | undefined,
 ): StoragePlace | undefined => {
-  if (pool === undefined || !isServed(pool)) return pool && placeOf(context.clusterId, pool);
+  if (pool === undefined || !isFilled(pool)) return pool && placeOf(context.clusterId, pool);
   const source = object?.spec.source;
   const name = source?.type === 'Image' ? source.imageRef.name : disk.template?.imageRef?.name;
   const image = name === undefined ? undefined : context.kinds.images.store.get(besides(vm, name));

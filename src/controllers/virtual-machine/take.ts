@@ -16,7 +16,7 @@ import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
-import { checkClaims } from './claims.ts';
+import { checkClaims, openedDisks } from './claims.ts';
 import { sightingOf } from './decide.ts';
 import { recordOf } from './decide-kit.ts';
 import { isRelapse } from './decide-off.ts';
@@ -78,7 +78,14 @@ const drive = async (
   deps.ledger.noteMade(world.identity.uid);
   const outcome: StepOutcome = await deps.context.effect(`drive ${step.kind}`, async () => {
     check();
-    return poolOf(deps, world).take(world.identity, step, signal);
+    const { opening } = deps.context;
+    const uids = openedDisks(world, step);
+    for (const uid of uids) opening.add(uid);
+    try {
+      return await poolOf(deps, world).take(world.identity, step, signal);
+    } finally {
+      for (const uid of uids) opening.delete(uid);
+    }
   });
   if (
     step.kind === 'start' &&

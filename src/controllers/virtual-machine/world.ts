@@ -43,7 +43,7 @@ export interface DiskWorld {
   readonly hostLocal: boolean;
   /** Of a disk of a storage server: who on its host opens it, the emulator or the host itself. */
   readonly served?: 'network' | 'block' | undefined;
-  /** Where a seed could be put beside it; of a storage server's disk, beside the image it was made from. */
+  /** Where a seed could be put beside it; of a disk that is no file, beside the image it was made from. */
   readonly place?: StoragePlace | undefined;
   readonly state: /** The template's object is not there yet and nothing speaks against making it. */
     | { readonly kind: 'toCreate' }

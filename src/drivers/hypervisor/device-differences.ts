@@ -37,6 +37,8 @@ const attachmentText = (attachment: Attachment): string => {
   switch (attachment.kind) {
     case 'file':
       return filesOf(attachment).map(fileText).join(' over ');
+    case 'block':
+      return fileText(attachment);
     case 'network':
       return lunText(attachment);
     case 'block':
@@ -51,6 +53,8 @@ const attachmentKey = (attachment: Attachment): string => {
       return filesOf(attachment)
         .map((file) => `${file.format}:${file.path}`)
         .join('\n');
+    case 'block':
+      return `block:${attachment.path}`;
     case 'network': {
       const { protocol, portal, targetIqn, lun, initiator, auth } = attachment;
       const { address, port } = portal;

@@ -11,7 +11,7 @@ export type MountSource =
   /** What a simulated storage server serves, for simulated hosts alone. */
   | { readonly kind: 'simulated'; readonly share: string };
 
-/** A directory of a StoragePool on one host. */
+/** What a StoragePool is on one host: a directory, or a volume group. */
 export interface StoragePlace {
   readonly clusterId: string;
   readonly poolUid: string;
@@ -21,6 +21,11 @@ export interface StoragePlace {
   readonly topology: 'HostLocal' | 'Shared';
   /** What is to be mounted at `path`: the folder under it is never used. Undefined for a folder as it is. */
   readonly mount?: MountSource | undefined;
+  /**
+   * Disks are logical volumes of this group, which exists; `path` is where its devices are. Such a place takes `fill`,
+   * `copy` and `grow` of raw volumes and nothing else.
+   */
+  readonly volumeGroup?: string | undefined;
 }
 
 export type PlaceSeen =
@@ -48,6 +53,11 @@ export interface VolumeSeen {
   readonly disguisedAs?: string | undefined;
   /** The making finished (marker present, or it is of a kind made in one call). */
   readonly complete: boolean;
+  /**
+   * Not complete: its data lies beside it because it is being grown, and the work `grow` goes on with that. Complete:
+   * some of an earlier growing was left, and the step `grow` to the size it has removes it.
+   */
+  readonly growing?: boolean | undefined;
   /** What the marker says: digest of the source for images. */
   readonly digest?: string | undefined;
 }
@@ -102,6 +112,21 @@ export type StorageWork =
       readonly format: 'qcow2' | 'raw';
       readonly sizeBytes: number;
     }
+  /**
+   * A raw volume of that size with the content of `chunks` at its start and zeros everywhere else, whatever was in its
+   * place before; without `chunks` zeros alone. The size is rounded up to what the place can have.
+   */
+  | {
+      readonly kind: 'fill';
+      readonly volume: string;
+      readonly sizeBytes: number;
+      readonly chunks?: AsyncIterable<Chunk> | undefined;
+    }
+  /**
+   * Grows a complete volume where no host can do it in one step, or goes on with that; what is new reads as zeros.
+   * Nobody may use the volume meanwhile.
+   */
+  | { readonly kind: 'grow'; readonly volume: string; readonly sizeBytes: number }
   /**
    * Streams a file into the place and converts it to `format` (iso: kept as it is). `sourceFormat` is from our own
    * inspection. `finished` is awaited after the last byte: it rejects when the checksum is wrong, and then nothing

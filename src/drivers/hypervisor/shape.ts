@@ -27,27 +27,27 @@ export interface NetworkAttachment {
   readonly format: 'raw';
 }
 
-/** A disk of a storage server that the host has logged in to (host-logins.ts). */
+/** A block device of the host: a logical volume, or a disk of a storage server that it has logged in to (host-logins.ts). */
 export interface BlockAttachment {
   readonly kind: 'block';
-  /** `devicePathOf`: a link that names the disk itself, never a place in an order. */
+  /** Absolute path on the host, made by a driver, never by a user: a link that names the disk itself, never a place in an order. */
   readonly path: string;
   readonly format: 'raw';
 }
 
 /** How a host reaches a disk. A new way (vdi) is a new member. */
-export type Attachment = FileAttachment | NetworkAttachment | BlockAttachment;
+export type Attachment = FileAttachment | BlockAttachment | NetworkAttachment;
 export type AttachmentKind = Attachment['kind'];
 
-/** The files that a host opens for it: none for a disk of a storage server. */
+/** The files that a host opens for it: none for a block device or a disk of a storage server. */
 export const filesOf = (
   attachment: Attachment,
 ): readonly { readonly path: string; readonly format: 'qcow2' | 'raw' }[] => {
   switch (attachment.kind) {
     case 'file':
       return [attachment, ...attachment.backing];
-    case 'network':
     case 'block':
+    case 'network':
       return [];
     default:
       return attachment satisfies never;

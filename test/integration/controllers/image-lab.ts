@@ -85,6 +85,7 @@ const startController = async (lab: Lab, config: Partial<ImageConfig>): Promise<
     storage: { session: () => undefined },
     clock,
     releasing: new Set(),
+    opening: new Set(),
     effect: plainEffect,
   };
   const told: string[] = [];

@@ -67,6 +67,8 @@ const diskSource = (attachment: Attachment): readonly Piece[] => {
   switch (attachment.kind) {
     case 'file':
       return [el('source', { file: attachment.path }), backingStore(attachment.backing)];
+    case 'block':
+      return [el('source', { dev: attachment.path }), el('backingStore')];
     case 'network':
       return [networkSource(attachment)];
     case 'block':

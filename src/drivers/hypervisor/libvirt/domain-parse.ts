@@ -96,9 +96,9 @@ const networkOf = (device: Element): NetworkAttachment | undefined => {
 
 const attachmentOf = (device: Element): Attachment | undefined => {
   if (attribute(device, 'type') === 'network') return networkOf(device);
-  const block = attribute(at(device, 'source'), 'dev');
-  if (attribute(device, 'type') === 'block' && block !== undefined)
-    return { kind: 'block', path: block, format: 'raw' };
+  const node = attribute(at(device, 'source'), 'dev');
+  if (attribute(device, 'type') === 'block')
+    return node === undefined ? undefined : { kind: 'block', path: node, format: 'raw' };
   const path = attribute(at(device, 'source'), 'file');
   if (path === undefined) return undefined;
   const format = formatOf(attribute(at(device, 'driver'), 'type'));

@@ -28,6 +28,10 @@ export const poolOf = (place: StoragePlace): StoragePool => ({
   uuid: uuidV5(PLACE_NAMESPACE, `${place.clusterId}/${place.poolUid}`),
 });
 
+/** A volume group, not a folder (storage-group.ts). */
+export const isGroup = (place: StoragePlace): place is StoragePlace & { readonly volumeGroup: string } =>
+  place.volumeGroup !== undefined;
+
 /** The file by which a shared folder is known to be mounted. */
 export const sharedMarker = (place: StoragePlace): string => `ovcp-pool-${place.poolUid}`;
 
@@ -37,7 +41,8 @@ const pathMissing = (place: StoragePlace, cause: unknown): Fault =>
     cause,
   });
 
-const find = async (
+/** Throws the errors of the connection; undefined when the host has no such pool. */
+export const findPool = async (
   remote: Remote,
   place: StoragePlace,
   signal: AbortSignal,
@@ -50,7 +55,7 @@ const find = async (
   }
 };
 
-const isActive = async (remote: Remote, pool: StoragePool, signal: AbortSignal): Promise<boolean> =>
+export const isActive = async (remote: Remote, pool: StoragePool, signal: AbortSignal): Promise<boolean> =>
   (await remote.call('STORAGE_POOL_IS_ACTIVE', { pool }, signal)).active === 1;
 
 /**
@@ -124,7 +129,7 @@ export const seePlace = async (
   place: StoragePlace,
   signal: AbortSignal,
 ): Promise<PlaceSeen> => {
-  const pool = await find(remote, place, signal);
+  const pool = await findPool(remote, place, signal);
   if (pool === undefined) return { kind: 'absent' };
   const definition = await definitionOf(remote, pool, signal);
   const misled = misledBy(place, definition);
@@ -222,7 +227,7 @@ export const preparePlace = async (
   place: StoragePlace,
   signal: AbortSignal,
 ): Promise<void> => {
-  const pool = await define(remote, place, await find(remote, place, signal), signal);
+  const pool = await define(remote, place, await findPool(remote, place, signal), signal);
   if (place.mount !== undefined) await ensureMounted(remote, place, pool, signal);
   else if (!(await isActive(remote, pool, signal))) await activate(remote, place, pool, signal);
   const { autostart } = await remote.call('STORAGE_POOL_GET_AUTOSTART', { pool }, signal);
@@ -252,7 +257,7 @@ export const forgetPlace = async (
   withMarker: boolean,
   signal: AbortSignal,
 ): Promise<void> => {
-  const pool = await find(remote, place, signal);
+  const pool = await findPool(remote, place, signal);
   if (pool === undefined) return;
   const active = await isActive(remote, pool, signal);
   if (active && withMarker && place.topology === 'Shared') await removeMarker(remote, place, pool, signal);
@@ -275,7 +280,7 @@ export const writeSharedMarker = async (
   const name = sharedMarker(place);
   if (await hasVolume(remote, pool, name, signal)) return;
   await remount(remote, place, pool, signal);
-  await putMarker(remote, pool, name, signal);
+  await putMarker(remote, place, name, signal);
 };
 
 /**
@@ -309,19 +314,21 @@ export const checkMounted = async (
   });
 };
 
-/** A file that says what it says by being there. */
+/** A volume that says what it says by being there: an empty file, or one extent. */
 export const putMarker = async (
   remote: Remote,
-  pool: StoragePool,
+  place: StoragePlace,
   name: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const xml = volumeXml({ name, format: 'raw', sizeBytes: 0 });
+  const pool = poolOf(place);
+  const sizeBytes = isGroup(place) ? 1 : 0;
+  const xml = volumeXml({ name, format: 'raw', sizeBytes, allocationBytes: sizeBytes });
   try {
     await remote.call('STORAGE_VOL_CREATE_XML', { pool, xml, flags: 0 }, signal);
   } catch (error) {
     if (saidNo(error, errorCodes.storageVolExists)) return;
-    // The file is there, and libvirt has not read the folder since.
+    // It is there, and libvirt has not read the place since.
     await refresh(remote, pool, signal);
     if (!(await hasVolume(remote, pool, name, signal))) throw error;
   }

@@ -31,7 +31,7 @@ const noting = (): { readonly calls: string[]; readonly remote: Remote } => {
 const listed = async (topology: StoragePlace['topology']): Promise<readonly string[]> => {
   const { calls, remote } = noting();
   const place = { clusterId: 'c', poolUid: 'p1', poolName: 'files', path: '/srv/files', topology };
-  await listVolumes({ remote, place, sleep: async () => undefined }, never);
+  await listVolumes({ remote, place, hostUuid: 'h1', sleep: async () => undefined }, never);
   return calls;
 };
 

@@ -8,13 +8,14 @@ import { errorCodes } from '../../../wire/libvirt/errors.ts';
 import type { StorageVol } from '../../../wire/libvirt/protocol.gen.ts';
 import type { StoragePlace, VolumeSeen, VolumeSight } from '../host-storage.ts';
 import type { Remote } from './remote.ts';
-import { hasVolume, poolOf, putMarker, refresh, sharedMarker } from './storage-place.ts';
+import { hasVolume, isGroup, poolOf, putMarker, refresh, sharedMarker } from './storage-place.ts';
 import { parseFormat, parseVolume, type VolumeWish, volumeXml } from './storage-xml.ts';
 import { saidNo } from './to-fault.ts';
 
-const MAKING = '.making';
+/** Lies beside a volume that is not to be trusted. */
+export const MAKING = '.making';
 const DIGEST = '.digest';
-/** Where an import lands before it is converted. */
+/** Where an import lands before it is converted, and a volume of a group is put while it grows. */
 export const PART = '.part';
 const BESIDE = /\.(making|part|digest(-[a-z0-9]+-[0-9a-f]+)?)$/;
 const DELETE_TRIES = 20;
@@ -23,6 +24,8 @@ const DELETE_PAUSE_MS = 100;
 export interface Shelf {
   readonly remote: Remote;
   readonly place: StoragePlace;
+  /** By which a mark in a volume group tells this host from another. */
+  readonly hostUuid: string;
   readonly sleep: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -33,13 +36,18 @@ export const checkVolumeName = (name: string): void => {
   throw new Fault('invalid', 'The volume has a name that is not one of ours.', { reason: 'Invalid' });
 };
 
+/** In a volume group, where others may keep anything, disks alone are ours; an iSCSI pool's have no extension. */
 const isOurVolume = (name: string, place: StoragePlace): boolean =>
-  name.startsWith('ovcp-') && !BESIDE.test(name) && name !== sharedMarker(place);
+  isGroup(place)
+    ? /^ovcp-disk-[0-9A-Za-z-]+\.raw$/.test(name)
+    : name.startsWith('ovcp-') && !BESIDE.test(name) && name !== sharedMarker(place);
+
+const pathOf = (place: StoragePlace, name: string): string => `${place.path}/${name}`;
 
 export const handleOf = (place: StoragePlace, name: string): StorageVol => ({
   pool: poolOf(place).name,
   name,
-  key: `${place.path}/${name}`,
+  key: pathOf(place, name),
 });
 
 export const has = (shelf: Shelf, name: string, signal: AbortSignal): Promise<boolean> =>
@@ -74,6 +82,18 @@ const digestIn = (names: readonly string[], volume: string): string | undefined 
   return marker?.slice(prefix.length).replace('-', ':');
 };
 
+/** What a disk of a volume group was, while it is made anew with another size (storage-group-work.ts). */
+const wasPutAside = async (
+  shelf: Shelf,
+  name: string,
+  signal: AbortSignal,
+): Promise<VolumeSeen | undefined> => {
+  if (!isGroup(shelf.place) || (await has(shelf, name + PART + MAKING, signal))) return undefined;
+  const part = await describeVolume(shelf, name + PART, signal);
+  if (part === undefined) return undefined;
+  return { ...part, name, path: pathOf(shelf.place, name), format: 'raw', complete: false, growing: true };
+};
+
 const seenOf = async (
   shelf: Shelf,
   name: string,
@@ -81,12 +101,20 @@ const seenOf = async (
   signal: AbortSignal,
 ): Promise<VolumeSeen | undefined> => {
   const described = await describeVolume(shelf, name, signal);
-  if (described === undefined) return undefined;
+  if (described === undefined) return wasPutAside(shelf, name, signal);
   const beside = (suffix: string): Promise<boolean> =>
     names === undefined ? has(shelf, name + suffix, signal) : Promise.resolve(names.includes(name + suffix));
   const [making, hasDigest] = await Promise.all([beside(MAKING), beside(DIGEST)]);
+  const aside = making ? await wasPutAside(shelf, name, signal) : undefined;
+  if (aside !== undefined) return aside;
+  const left = isGroup(shelf.place) && !making && (await beside(PART));
   const digest = hasDigest ? digestIn(names ?? (await namesOf(shelf, signal)), name) : undefined;
-  return { ...described, complete: !making, ...(digest === undefined ? {} : { digest }) };
+  return {
+    ...described,
+    complete: !making,
+    ...(left ? { growing: true } : {}),
+    ...(digest === undefined ? {} : { digest }),
+  };
 };
 
 export const seeVolume = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<VolumeSight> => {
@@ -104,12 +132,15 @@ export const listVolumes = async (shelf: Shelf, signal: AbortSignal): Promise<re
   // Another host may have made some: an image is deleted when nothing in this list stands on it.
   if (shelf.place.topology === 'Shared') await refresh(shelf.remote, poolOf(shelf.place), signal);
   const names = await namesOf(shelf, signal);
-  const ours = names.filter((name) => isOurVolume(name, shelf.place));
+  const aside = isGroup(shelf.place)
+    ? names.flatMap((name) => (name.endsWith(PART) ? name.slice(0, -PART.length) : []))
+    : [];
+  const ours = [...new Set([...names, ...aside])].filter((name) => isOurVolume(name, shelf.place));
   const seen = await Promise.all(ours.map((name) => seenOf(shelf, name, names, signal)));
   return seen.flatMap((volume) => volume ?? []);
 };
 
-const deleteFile = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<void> => {
+export const deleteFile = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
     try {
       await shelf.remote.call('STORAGE_VOL_DELETE', { vol: handleOf(shelf.place, name), flags: 0 }, signal);
@@ -133,6 +164,7 @@ export const deleteVolume = async (shelf: Shelf, name: string, signal: AbortSign
     for (const marker of markers) await deleteFile(shelf, marker, signal);
     await deleteFile(shelf, name + DIGEST, signal);
   }
+  if (isGroup(shelf.place)) await deleteFile(shelf, name + PART + MAKING, signal);
   await deleteFile(shelf, name + MAKING, signal);
 };
 
@@ -153,14 +185,20 @@ export const formatTold = async (
 export const createVolume = async (shelf: Shelf, wish: VolumeWish, signal: AbortSignal): Promise<void> => {
   await shelf.remote.call(
     'STORAGE_VOL_CREATE_XML',
-    { pool: poolOf(shelf.place), xml: volumeXml(wish), flags: 0 },
+    { pool: poolOf(shelf.place), xml: volumeXml(placed(shelf, wish)), flags: 0 },
     signal,
   );
 };
 
+/** A volume of a group takes its whole size at once. */
+export const placed = ({ place }: Pick<Shelf, 'place'>, wish: VolumeWish): VolumeWish =>
+  isGroup(place) ? { ...wish, allocationBytes: wish.sizeBytes } : wish;
+
 /** From here on the volume is not to be trusted; what was left of an earlier try is gone. */
 export const beginMaking = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<void> => {
-  await putMarker(shelf.remote, poolOf(shelf.place), name + MAKING, signal);
+  // In a group a whole volume put aside, with the sign of mistrust beside it, would be a disk that is being grown.
+  if (isGroup(shelf.place)) await deleteFile(shelf, name + PART, signal);
+  await putMarker(shelf.remote, shelf.place, name + MAKING, signal);
   await deleteFile(shelf, name, signal);
   await deleteFile(shelf, name + PART, signal);
 };
@@ -177,8 +215,8 @@ export const endMaking = async (
     const word = digest.toLowerCase().replace(':', '-');
     if (!/^[a-z0-9]+-[0-9a-f]{1,128}$/.test(word))
       throw new Fault('bug', 'The digest of the image is not one.');
-    await putMarker(shelf.remote, poolOf(shelf.place), name + DIGEST, signal);
-    await putMarker(shelf.remote, poolOf(shelf.place), `${name}${DIGEST}-${word}`, signal);
+    await putMarker(shelf.remote, shelf.place, name + DIGEST, signal);
+    await putMarker(shelf.remote, shelf.place, `${name}${DIGEST}-${word}`, signal);
   }
   await deleteFile(shelf, name + MAKING, signal);
 };

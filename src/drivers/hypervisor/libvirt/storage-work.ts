@@ -1,29 +1,23 @@
 /** Long work on one host: full copies and imports. The host converts; bytes go over a connection of their own. */
 import { Fault } from '../../../runtime/fault.ts';
 import type { Chunk, StorageWork } from '../host-storage.ts';
-import type { Remote } from './remote.ts';
-import { poolOf } from './storage-place.ts';
+import { upload } from './storage-content.ts';
+import { copyWithin, fill, growByCopy } from './storage-group-work.ts';
+import { isGroup } from './storage-place.ts';
+import { createFrom, orNothing, type Workshop } from './storage-shop.ts';
 import {
   beginMaking,
   checkUndisguised,
   checkVolumeName,
   completeVolume,
   createVolume,
-  deleteVolume,
   endMaking,
   formatTold,
   handleOf,
   PART,
-  type Shelf,
   seeVolume,
 } from './storage-volumes.ts';
-import { type VolumeWish, volumeXml } from './storage-xml.ts';
 
-/** create-from answers when the whole copy is made. */
-const COPY_LIMIT_MS = 24 * 3_600_000;
-const CLEAN_UP_LIMIT_MS = 30_000;
-/** VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM. */
-const SPARSE = 1;
 /** A fresh qcow2 file is smaller than this; a hole in front of it must not keep what lies there. */
 const PLAIN_HEAD_BYTES = 1024 * 1024;
 
@@ -31,43 +25,9 @@ type Progress = (percent: number) => void;
 type Copy = Extract<StorageWork, { kind: 'copy' }>;
 type Import = Extract<StorageWork, { kind: 'import' }>;
 
-/** `bulk` is a connection that may be blocked for as long as a copy takes. */
-export interface Workshop extends Shelf {
-  readonly bulk: Remote;
-}
-
-const createFrom = async (
-  shop: Workshop,
-  from: string,
-  wish: VolumeWish,
-  signal: AbortSignal,
-): Promise<void> => {
-  await shop.bulk.call(
-    'STORAGE_VOL_CREATE_XML_FROM',
-    { pool: poolOf(shop.place), xml: volumeXml(wish), clonevol: handleOf(shop.place, from), flags: 0 },
-    signal,
-    { timeoutMs: COPY_LIMIT_MS },
-  );
-  // A conversion keeps the size of its source, whatever was asked for.
-  const vol = handleOf(shop.place, wish.name);
-  const { capacity } = await shop.remote.call('STORAGE_VOL_GET_INFO', { vol }, signal);
-  if (capacity >= BigInt(wish.sizeBytes)) return;
-  await shop.remote.call('STORAGE_VOL_RESIZE', { vol, capacity: BigInt(wish.sizeBytes), flags: 0 }, signal);
-};
-
 const isDone = async (shop: Workshop, volume: string, signal: AbortSignal): Promise<boolean> => {
   const sight = await seeVolume(shop, volume, signal);
   return sight.kind === 'present' && sight.volume.complete;
-};
-
-/** After a failure nothing of the volume stays, if the host can still be reached; else its marker tells. */
-const orNothing = async (shop: Workshop, volume: string, work: () => Promise<void>): Promise<void> => {
-  try {
-    await work();
-  } catch (error) {
-    await deleteVolume(shop, volume, AbortSignal.timeout(CLEAN_UP_LIMIT_MS)).catch(() => undefined);
-    throw error;
-  }
 };
 
 const copy = async (shop: Workshop, work: Copy, progress: Progress, signal: AbortSignal): Promise<void> => {
@@ -80,7 +40,8 @@ const copy = async (shop: Workshop, work: Copy, progress: Progress, signal: Abor
     await beginMaking(shop, work.volume, signal);
     progress(0);
     const { volume: name, format, sizeBytes } = work;
-    await createFrom(shop, work.from, { name, format, sizeBytes }, signal);
+    if (isGroup(shop.place)) await copyWithin(shop, work.from, { name, sizeBytes }, signal);
+    else await createFrom(shop, work.from, { name, format, sizeBytes }, signal);
     await endMaking(shop, work.volume, undefined, signal);
   });
   progress(100);
@@ -123,22 +84,6 @@ async function* metered(work: Import, progress: Progress): AsyncGenerator<Chunk,
   }
 }
 
-/** Streams into an existing volume from its start. */
-export const upload = async (
-  shop: Pick<Workshop, 'remote' | 'place'>,
-  name: string,
-  chunks: AsyncIterable<Chunk>,
-  signal: AbortSignal,
-): Promise<void> => {
-  const vol = handleOf(shop.place, name);
-  await shop.remote.streams.upload(
-    'STORAGE_VOL_UPLOAD',
-    { vol, offset: 0n, length: 0n, flags: SPARSE },
-    chunks,
-    signal,
-  );
-};
-
 /** A file of one format that is wanted in the same format, and cannot hide another one, needs no conversion. */
 const isKept = (work: Import): boolean => work.sourceFormat !== 'qcow2' && work.format !== 'qcow2';
 
@@ -172,7 +117,19 @@ const importImage = async (
   progress(100);
 };
 
-/** Does nothing when the volume is there and whole. Faults and wire errors pass through. */
+const growInPlace = async (
+  shop: Workshop,
+  { volume, sizeBytes }: Extract<StorageWork, { kind: 'grow' }>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const seen = await completeVolume(shop, volume, signal);
+  checkUndisguised(seen);
+  if (seen.sizeBytes >= sizeBytes) return;
+  const args = { vol: handleOf(shop.place, volume), capacity: BigInt(sizeBytes), flags: 0 };
+  await shop.remote.call('STORAGE_VOL_RESIZE', args, signal);
+};
+
+/** What makes a volume does nothing when it is there and whole. Faults and wire errors pass through. */
 export const doWork = async (
   shop: Workshop,
   work: StorageWork,
@@ -180,10 +137,17 @@ export const doWork = async (
   signal: AbortSignal,
 ): Promise<void> => {
   checkVolumeName(work.volume);
+  if (isGroup(shop.place) && work.kind === 'import')
+    throw new Fault('unsupported', 'A volume group takes whole disks alone.', { reason: 'Unsupported' });
+  if (work.kind === 'grow') {
+    return isGroup(shop.place) ? growByCopy(shop, work, progress, signal) : growInPlace(shop, work, signal);
+  }
   if (await isDone(shop, work.volume, signal)) return;
   switch (work.kind) {
     case 'copy':
       return copy(shop, work, progress, signal);
+    case 'fill':
+      return fill(shop, work, progress, signal);
     case 'import':
       return importImage(shop, work, progress, signal);
     default:

@@ -62,6 +62,19 @@ export const poolXml = (
     ),
   );
 
+/** A pool on a volume group that exists. No devices are named: any may be added to the group or taken from it. */
+export const groupXml = (group: string, poolName: string, uuid: string): string =>
+  toXml(
+    el(
+      'pool',
+      { type: 'logical' },
+      el('name', {}, poolName),
+      el('uuid', {}, uuid),
+      el('source', {}, el('name', {}, group), el('format', { type: 'lvm2' })),
+      el('target', {}, el('path', {}, `/dev/${group}`)),
+    ),
+  );
+
 export interface PoolParsed {
   readonly type: string | undefined;
   readonly name: string;
@@ -96,7 +109,7 @@ export interface VolumeWish {
   readonly name: string;
   readonly format: 'qcow2' | 'raw';
   readonly sizeBytes: number;
-  /** Bytes to reserve now; 0 leaves the file sparse. */
+  /** Bytes to reserve now; 0 leaves the file sparse. In a volume group the size itself: less makes a snapshot. */
   readonly allocationBytes?: number | undefined;
   readonly backing?: { readonly path: string; readonly format: 'qcow2' | 'raw' } | undefined;
 }

@@ -3,9 +3,20 @@ import type { Clock } from '../../../runtime/clock.ts';
 import { Fault } from '../../../runtime/fault.ts';
 import type { HostId } from '../contract.ts';
 import type { Chunk, FileRange, HostStorage, StoragePlace, StorageStep } from '../host-storage.ts';
+import type { HostProfile } from './facts.ts';
 import type { HostLink } from './host-link.ts';
 import type { PlaceTurns } from './place-turns.ts';
-import { checkMounted, forgetPlace, preparePlace, seePlace, writeSharedMarker } from './storage-place.ts';
+import { upload } from './storage-content.ts';
+import { checkMarked, forgetGroup, prepareGroup, seeGroup } from './storage-group.ts';
+import { tidyUp } from './storage-group-work.ts';
+import {
+  checkMounted,
+  forgetPlace,
+  isGroup,
+  preparePlace,
+  seePlace,
+  writeSharedMarker,
+} from './storage-place.ts';
 import {
   beginMaking,
   checkUndisguised,
@@ -19,7 +30,7 @@ import {
   type Shelf,
   seeVolume,
 } from './storage-volumes.ts';
-import { doWork, upload } from './storage-work.ts';
+import { doWork } from './storage-work.ts';
 import { toHostFault } from './to-fault.ts';
 
 /** VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM: holes of the file come as holes. */
@@ -75,7 +86,29 @@ const putSmall: OnVolume<'putSmall'> = async (shelf, { volume, bytes }, signal) 
   await endMaking(shelf, volume, undefined, signal);
 };
 
+/** Everything else in a group is work, because volumes have to be written over, or belongs to files. */
+const takeInGroup = (shelf: Shelf, step: StorageStep, signal: AbortSignal): Promise<void> => {
+  switch (step.kind) {
+    case 'preparePlace':
+      return prepareGroup(shelf, signal);
+    case 'forgetPlace':
+      return forgetGroup(shelf, signal);
+    case 'delete':
+      return deleteVolume(shelf, step.volume, signal);
+    case 'grow':
+      return tidyUp(shelf, step, signal);
+    case 'writeSharedMarker':
+    case 'createBlank':
+    case 'createLinked':
+    case 'putSmall':
+      throw new Fault('unsupported', 'A volume group takes whole disks alone.', { reason: 'Unsupported' });
+    default:
+      return step satisfies never;
+  }
+};
+
 const takeStep = (shelf: Shelf, step: StorageStep, signal: AbortSignal): Promise<void> => {
+  if (isGroup(shelf.place)) return takeInGroup(shelf, step, signal);
   switch (step.kind) {
     case 'preparePlace':
       return preparePlace(shelf.remote, shelf.place, signal);
@@ -101,23 +134,20 @@ const takeStep = (shelf: Shelf, step: StorageStep, signal: AbortSignal): Promise
 /** `hostOf` throws Fault when the host is not in the pool (any more). */
 export const createHostStorage = (
   host: HostId,
-  hostOf: () => { readonly link: HostLink<unknown>; readonly turns: PlaceTurns },
+  hostOf: () => { readonly link: HostLink<HostProfile>; readonly turns: PlaceTurns },
   clock: Clock,
 ): HostStorage => {
   const on = async <T>(
     place: StoragePlace,
-    work: (shelf: Shelf, link: HostLink<unknown>) => Promise<T>,
+    work: (shelf: Shelf, link: HostLink<HostProfile>) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> => {
     try {
       const { link, turns } = hostOf();
-      const { remote } = await link.up(signal);
-      const shelf = {
-        remote: turns.remoteFor(remote, place),
-        place,
-        sleep: (delayMs: number, signal: AbortSignal) => clock.sleep(delayMs, signal),
-      };
-      return await work(shelf, link);
+      const { remote, session } = await link.up(signal);
+      const { hostUuid } = session.facts;
+      const sleep: Shelf['sleep'] = (delayMs, signal) => clock.sleep(delayMs, signal);
+      return await work({ remote: turns.remoteFor(remote, place), place, hostUuid, sleep }, link);
     } catch (error) {
       throw toHostFault(error, host);
     }
@@ -137,19 +167,27 @@ export const createHostStorage = (
       throw toHostFault(error, host);
     }
   }
-  /** For whatever touches files: in a folder that is not mounted they would be absent, or land where nobody finds them. */
+  /**
+   * For whatever touches volumes: in a folder that is not mounted they would be absent, or land where nobody finds
+   * them; in a volume group without our mark they are not ours.
+   */
   const inside: typeof on = (place, work, signal) =>
     on(
       place,
       async (shelf, link) => {
-        await checkMounted(shelf.remote, place, signal);
+        await (isGroup(place) ? checkMarked(shelf, signal) : checkMounted(shelf.remote, place, signal));
         return work(shelf, link);
       },
       signal,
     );
   return {
     read,
-    seePlace: (place, signal) => on(place, ({ remote }) => seePlace(remote, place, signal), signal),
+    seePlace: (place, signal) =>
+      on(
+        place,
+        (shelf) => (isGroup(place) ? seeGroup(shelf, signal) : seePlace(shelf.remote, place, signal)),
+        signal,
+      ),
     see: (place, volume, signal) => inside(place, (shelf) => seeVolume(shelf, volume, signal), signal),
     list: (place, signal) => inside(place, (shelf) => listVolumes(shelf, signal), signal),
     take: (place, step, signal) =>

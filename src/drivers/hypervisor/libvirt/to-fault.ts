@@ -52,6 +52,15 @@ const CODES: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
 /** What is told apart by its text alone: libvirt reports all of these as an internal or a system error. */
 const TEXTS: readonly (readonly [RegExp, Meaning])[] = [
   [/no space left on device|disk quota exceeded/i, { kind: 'unreachable', reason: 'StoragePoolFull' }],
+  // LVM's own words (lvm2, lib/metadata), which libvirt passes on.
+  [
+    /insufficient free space|insufficient suitable allocatable extents/i,
+    { kind: 'unreachable', reason: 'StoragePoolFull' },
+  ],
+  [/while PVs? (is|are) missing|missing PVs?\b/i, { kind: 'unreachable', reason: 'VolumeGroupPartial' }],
+  [/already exists in volume group/i, { kind: 'denied', reason: 'NameTaken' }],
+  [/logical volume \S+ (is )?(in use|contains a filesystem in use)/i, { kind: 'busy', reason: 'DiskInUse' }],
+  [/volume '[^']*' is still (in use|being allocated)/i, { kind: 'busy' }],
   [
     /cannot access storage file|could not open '[^']*': no such file/i,
     { kind: 'invalid', reason: 'DiskLost' },

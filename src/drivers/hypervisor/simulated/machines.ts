@@ -158,6 +158,9 @@ export const checkAttachment = (host: SimulatedHost, attachment: Attachment): vo
         checkFile(host, path);
       }
       return;
+    case 'block':
+      checkFile(host, attachment.path);
+      return;
     case 'network':
       checkSecret(host, attachment);
       checkTarget(host, attachment);
@@ -178,7 +181,7 @@ export const sizeBehind = (host: SimulatedHost, attachment: Attachment): number 
     case 'network':
       return host.fabric.targets.get(attachment.targetIqn)?.sizeBytes;
     case 'block':
-      return host.logins.get(attachment.path)?.sizeBytes;
+      return host.logins.get(attachment.path)?.sizeBytes ?? volumeAt(host, attachment.path).volume?.sizeBytes;
     default:
       return attachment satisfies never;
   }

@@ -41,7 +41,7 @@ const factsOf = (host: SimulatedHost): HostFacts => ({
   cpus: host.settings.cpus,
   memoryMiB: host.settings.memoryMiB,
   capabilities: host.settings.capabilities ?? simulatedCapabilities,
-  attachmentKinds: host.settings.attachmentKinds ?? ['file', 'network', 'block'],
+  attachmentKinds: host.settings.attachmentKinds ?? ['file', 'block', 'network'],
   claimedBy: host.claimedBy,
   bridges: host.settings.bridges ?? ['br0'],
 });

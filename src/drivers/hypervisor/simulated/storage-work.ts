@@ -165,14 +165,107 @@ const createCopy =
     progress(100);
   };
 
+type Fill = Extract<StorageWork, { kind: 'fill' }>;
+
+const consume = async (
+  context: StorageContext,
+  open: OpenPlace,
+  { chunks, sizeBytes }: Fill,
+  signal: AbortSignal,
+): Promise<void> => {
+  if (chunks === undefined) return;
+  let received = 0;
+  for await (const chunk of chunks) {
+    context.checkOpen();
+    checkSignal(signal, open);
+    received += 'hole' in chunk ? chunk.hole : chunk.byteLength;
+    if (received > sizeBytes) {
+      const message = 'The content is longer than the disk.';
+      throw new Fault('invalid', message, { reason: 'DiskSmallerThanImage' });
+    }
+  }
+};
+
+/** A volume of a group takes all its room at once. */
+const createFill =
+  (context: StorageContext) =>
+  async (place: StoragePlace, work: Fill, progress: Progress, signal: AbortSignal): Promise<void> => {
+    const { gate, host, checkOpen } = context;
+    const subject = work.volume;
+    const begun = await gate.run(
+      host,
+      { method: 'storage.fill', mutating: true, subject },
+      () => {
+        const open = openPlace(context, place);
+        if (isComplete(open, subject)) return undefined;
+        const bytes = place.volumeGroup === undefined ? 0 : work.sizeBytes;
+        open.directory.volumes.delete(subject);
+        checkRoom(open, bytes);
+        const volume = unfinished(open, subject, 'raw');
+        volume.allocatedBytes = bytes;
+        return { open, volume };
+      },
+      signal,
+    );
+    if (begun === undefined) return;
+    const { open, volume } = begun;
+    try {
+      await consume(context, open, work, signal);
+      checkOpen();
+      await gate.run(
+        host,
+        { method: 'storage.finish', mutating: true, subject },
+        () => {
+          volume.sizeBytes = work.sizeBytes;
+          volume.complete = true;
+        },
+        signal,
+      );
+    } catch (error) {
+      if (isSessionThere(context) && open.directory.volumes.get(subject) === volume) {
+        open.directory.volumes.delete(subject);
+      }
+      throw error;
+    }
+    progress(100);
+  };
+
+type Grow = Extract<StorageWork, { kind: 'grow' }>;
+
+const createGrow =
+  (context: StorageContext) =>
+  async (place: StoragePlace, work: Grow, progress: Progress, signal: AbortSignal): Promise<void> => {
+    await context.gate.run(
+      context.host,
+      { method: 'storage.grow', mutating: true, subject: work.volume },
+      () => {
+        const open = openPlace(context, place);
+        const volume = completeVolume(open, work.volume);
+        const more = Math.max(0, work.sizeBytes - volume.sizeBytes);
+        if (place.volumeGroup !== undefined) {
+          checkRoom(open, more);
+          volume.allocatedBytes += more;
+        }
+        volume.sizeBytes += more;
+      },
+      signal,
+    );
+    progress(100);
+  };
+
 export const createStorageWork = (context: StorageContext): Run => {
   const [runImport, runCopy] = [createImport(context), createCopy(context)];
+  const [runFill, runGrow] = [createFill(context), createGrow(context)];
   return (place, work, progress, signal) => {
     switch (work.kind) {
       case 'import':
         return runImport(place, work, progress, signal);
       case 'copy':
         return runCopy(place, work, progress, signal);
+      case 'fill':
+        return runFill(place, work, progress, signal);
+      case 'grow':
+        return runGrow(place, work, progress, signal);
       default:
         return work satisfies never;
     }
