@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../../../runtime/fault.ts';
-import type { MountSource } from '../host-storage.ts';
-import { isOtherVolume, isOutdated, networkSourceOf } from './storage-mount.ts';
+import { LibvirtError } from '../../../wire/libvirt/errors.ts';
+import type { MountSource, StoragePlace } from '../host-storage.ts';
+import type { Remote } from './remote.ts';
+import { isOtherVolume, isOutdated, mountPool, networkSourceOf } from './storage-mount.ts';
 import { parsePool, poolXml } from './storage-xml.ts';
 
 const path = '/var/lib/ovcp/mounts/u';
@@ -58,5 +60,52 @@ describe('a mount as a libvirt pool', () => {
       thrown = error;
     }
     expect(isFault(thrown, 'unsupported')).toBe(true);
+  });
+});
+
+describe('mounting', () => {
+  const place: StoragePlace = {
+    ...{ clusterId: 'c', poolUid: 'u', poolName: 'nas', path, topology: 'Shared' },
+    mount: nfs,
+  };
+  const command = `internal error: Child process (/bin/mount -o nodev -t nfs 192.0.2.51:/srv/ovcp ${path}) unexpected exit status 32: `;
+  /** A host that answers to CREATE with these words in turn, and then mounts; what it was asked. */
+  const mountOn = async (...answers: string[]): Promise<readonly string[]> => {
+    const asked: string[] = [];
+    const call = (name: string): Promise<unknown> => {
+      asked.push(name);
+      const message = name === 'STORAGE_POOL_CREATE' ? answers.shift() : undefined;
+      const fields = {
+        code: 1,
+        domain: 18,
+        level: 2,
+        message: `${command}${message}`,
+        strings: [],
+        numbers: [],
+      };
+      return message === undefined
+        ? Promise.resolve({})
+        : Promise.reject(new LibvirtError('STORAGE_POOL_CREATE', fields));
+    };
+    const remote = { call } as unknown as Remote;
+    await mountPool(remote, place, nfs, { name: 'ovcp-1', uuid }, new AbortController().signal);
+    return asked;
+  };
+
+  it('leaves a folder that is there as it is: what is mounted on it may be of others', async () => {
+    expect(await mountOn()).toEqual(['STORAGE_POOL_CREATE']);
+  });
+
+  it('makes the folder that is missing', async () => {
+    const said = `mount.nfs: mount point ${path} does not exist`;
+    expect(await mountOn(said)).toEqual(['STORAGE_POOL_CREATE', 'STORAGE_POOL_BUILD', 'STORAGE_POOL_CREATE']);
+  });
+
+  it('tells what mount(8) said, and not how it was called', async () => {
+    await expect(mountOn('mount.nfs: access denied by server')).rejects.toMatchObject({
+      reason: 'MountFailed',
+      message:
+        'The host cannot mount /srv/ovcp of 192.0.2.51 for the pool nas: mount.nfs: access denied by server',
+    });
   });
 });
