@@ -1,6 +1,7 @@
 /** What a person does to a server, and what load does. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitUntil } from '../../../hack/lab/process.ts';
+import { run, waitUntil } from '../../../hack/lab/process.ts';
 import { backingName } from '../../../src/drivers/storage/iscsi/names.ts';
 import { hostA, settlePool } from '../../contract/disk-server-fixture.ts';
 import { freshUid, mib, never } from '../../contract/fixture.ts';
@@ -162,6 +163,40 @@ describe('trouble', () => {
     expect(await world.healthOf(pool)).toMatchObject({ state: 'Healthy' });
     await pool.server.close();
     await wrong.server.close();
+  });
+});
+
+describe('S29: a new SSH key', () => {
+  it('is used while machines go on, and the old one is refused', async () => {
+    const pool = await world.prepared('keys');
+    const disk = await make(pool, hostA);
+    const initiator = createInitiator(world.dir, hostA, chap);
+    const { targetIqn, ...served } = await servedOf(pool, disk);
+    const options = initiator.options({ targetIqn, ...served });
+    const session = await stayLoggedIn(world.lab, initiator, world.dir, targetIqn, options);
+    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', `${world.dir}/newer`]);
+    const keys = '/etc/ssh/authorized_keys';
+    const old = await world.text('cat', keys);
+    const admit = (text: string) => world.lab.exec(['sh', '-c', `cat >${keys}`], { stdin: text });
+    const { ssh, ...rest } = endpointOf(world.lab);
+    const newer = { ...ssh.credentials, sshPrivateKey: readFileSync(`${world.dir}/newer`, 'utf8') };
+    const open = (credentials: typeof newer, user = ssh.user) =>
+      world.open('keys', {}, { endpoint: { ...rest, ssh: { ...ssh, user, credentials } } });
+    await admit(readFileSync(`${world.dir}/newer.pub`, 'utf8'));
+    try {
+      const turned = open(newer);
+      expect(await world.healthOf(turned)).toMatchObject({ state: 'Healthy' });
+      expect(await turned.disks.see(disk, never)).toMatchObject({ sessions: [hostA] });
+      // A connection that is not there yet: that of another account.
+      const late = open({ ...ssh.credentials, sshPrivateKey: ssh.credentials.sshPrivateKey ?? '' }, 'root');
+      expect(await world.healthOf(late)).toMatchObject({ state: 'Unusable', reason: 'CredentialsRefused' });
+      for (const each of [turned, late]) await each.server.close();
+    } finally {
+      await admit(old);
+    }
+    await session.close();
+    await drop(pool, disk);
+    await pool.server.close();
   });
 });
 
