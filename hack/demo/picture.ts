@@ -20,7 +20,7 @@ const chosen: readonly RegExp[] = [
   /\| +(vd[abc]|vnet0 +\S+ +ipv4|\d+) {2,}/,
   / it runs again /,
   / (g[123] \$ (gluster volume|ls )|san \$ tgtadm)/,
-  /\| (Type: |Number of Bricks: |Brick\d: |kept on |written without|Degraded: |entries that wait|No volumes)/,
+  /\| (Type: |Number of Bricks: |Brick\d: |kept on |written without|Degraded: |entries that wait|No volumes|ovcp-(disk|pool)-)/,
   /\| (Target | +Initiator: | +LUN: 1$| +Size: )/,
   /\| (NAME {4}DRIVER|gv0 +gluster|san +iscsi)/,
   / # (echo|dd) /,
