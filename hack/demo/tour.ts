@@ -157,7 +157,9 @@ const deleteAll = async (scene: Scene, up: Up): Promise<void> => {
   up.serial?.stop();
   await kubectl(scene, 'delete', 'ovm', machineName, ...inNamespace, '--wait=false');
   await untilGone(scene, 'VirtualMachine', machineNamespace, machineName);
-  await untilGone(scene, 'VirtualDisk', machineNamespace, `${machineName}.root`);
+  for (const disk of ['root', 'db']) {
+    await untilGone(scene, 'VirtualDisk', machineNamespace, `${machineName}.${disk}`);
+  }
   if (volumeOf(`${machineName}-data`) !== volumes.data) throw new Error('the data disk did not stay');
   await kubectl(scene, 'delete', 'odisk', `${machineName}-data`, ...inNamespace, '--wait=false');
   await untilGone(scene, 'VirtualDisk', machineNamespace, `${machineName}-data`);
@@ -192,7 +194,7 @@ export const tour = async (scene: Scene, up: Up): Promise<void> => {
   );
   const { targetBefore } = up;
   if (targetBefore !== undefined) {
-    await voice.step('the storage is deleted, and nothing is left on its servers', () =>
+    await voice.step('the storage is deleted, and only brick folders are left on its servers', () =>
       deleteStorage(scene, targetBefore),
     );
   }

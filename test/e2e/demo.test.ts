@@ -135,7 +135,7 @@ describe('make demo', { timeout: 900_000 }, () => {
       'its pool says Degraded, and why',
       'g3 comes back, and all is healed',
       'the machine is deleted, and gone from its host',
-      'the storage is deleted, and nothing is left on its servers',
+      'the storage is deleted, and only brick folders are left on its servers',
       'everything is taken down',
     ]);
     expect(text).toMatch(/\| ovcp-guest ready hostname=web-1 ip=eth0:192\.168\.150\.\d+ /);
