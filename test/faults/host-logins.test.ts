@@ -184,6 +184,27 @@ describe('disks that hosts log in to', () => {
     await scene.gone('VirtualDisk', 'lost.root');
   });
 
+  it('are let go of by a host that was declared gone and came back', async () => {
+    await lab.api.apply(disk('left', 'logins', SAN));
+    const named = { disks: [{ name: 'data', diskRef: { name: 'left' } }], ...hard };
+    await scene.make('there', named);
+    await scene.running('there');
+    const home = homeOf('there');
+    lab.world.host.partition(home);
+    lab.world.hand.destroy(scene.uuid('there'));
+    lab.world.hand.undefine(scene.uuid('there'));
+    await lab.api.patch('Host', `logins.${home}`, undefined, { spec: { declaredDown: { reason: 'fire' } } });
+    await lab.api.remove('VirtualMachine', 'there', 'logins');
+    await scene.gone('VirtualMachine', 'there');
+    await lab.api.until('the server lets it out', () => admitted('left').length === 0);
+    expect(loginsOf('left').map(({ host }) => host)).toEqual([home]);
+    lab.world.host.heal(home);
+    await lab.api.patch('Host', `logins.${home}`, undefined, { spec: { declaredDown: null } });
+    await lab.api.until('nobody is logged in', () => loginsOf('left').length === 0, 90_000);
+    await lab.api.remove('VirtualDisk', 'left', 'logins');
+    await scene.gone('VirtualDisk', 'left');
+  });
+
   it('break no invariant on the way', async () => {
     await operator.quiet();
     expect(lab.checker.atRest()).toEqual([]);

@@ -12,11 +12,10 @@ const keyOf = ({ metadata }: { readonly metadata: { readonly namespace: string; 
   `${metadata.namespace}/${metadata.name}`;
 
 const loginsOf = (disks: readonly VirtualDisk[]): readonly LoginDisk[] =>
-  disks.flatMap((disk): readonly LoginDisk[] => {
-    const { claim } = disk.status ?? {};
-    if (claim?.host === undefined || claim.published !== true) return [];
+  disks.map((disk): LoginDisk => {
+    const { host, published } = disk.status?.claim ?? {};
     const { uid } = disk.metadata;
-    return [{ key: keyOf(disk), uid, targetIqn: diskTargetIqn(uid), host: claim.host }];
+    return { key: keyOf(disk), uid, targetIqn: diskTargetIqn(uid), host, published: published === true };
   });
 
 export const gather = (context: ControllerContext, key: string): StoragePoolWorld | undefined => {

@@ -1,4 +1,5 @@
 /** Paths of hosts that log in themselves: what is there, and what is to be mended. */
+import { unitWwn } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import { Fault, toFault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
@@ -6,12 +7,19 @@ import { within } from '../../runtime/within.ts';
 import type { ControllerContext } from '../context.ts';
 import { isLoggedIn, loginSecretOf, loginWishOf } from '../served.ts';
 import { reasonOfFault } from '../standing.ts';
-import { mendable, pathPollMs } from './paths.ts';
-import type { LoginDisk, LoginSight, StoragePoolWorld, StorageSight, StorageSite } from './world.ts';
+import { mendable, pathPollMs, straysOn } from './paths.ts';
+import type {
+  LoginDisk,
+  LoginSight,
+  StoragePoolStep,
+  StoragePoolWorld,
+  StorageSight,
+  StorageSite,
+} from './world.ts';
 import { fits } from './world.ts';
 
-/** One slow host must not take the whole pass. */
-const hostMs = 15_000;
+/** One slow host must not take the whole pass; the first look makes a connection. */
+const hostMs = 30_000;
 const mendMs = 30_000;
 
 const loginsAt = ({ fleet }: ControllerContext, { pool, host }: StorageSite) => {
@@ -71,34 +79,54 @@ const mendOne = async (
   });
 };
 
-/** The first that cannot be mended ends it for its host: its portal does not answer. It is tried again. */
-const mendAt = async (
+/** Its machines are asked by the host itself: what one of them has open is refused as busy, and stays. */
+const dropOne = async (
+  context: ControllerContext,
+  site: StorageSite,
+  { key, uid, targetIqn }: LoginDisk,
+  signal: AbortSignal,
+): Promise<void> => {
+  await context.effect('log out', async () => {
+    const disk = context.kinds.disks.store.get(key);
+    if (disk?.metadata.uid !== uid || disk.status?.claim?.host === site.name) return;
+    await loginsAt(context, site).disconnect({ targetIqn, wwn: unitWwn(uid) }, signal);
+  });
+};
+
+type PathStep = Extract<StoragePoolStep, { readonly kind: 'mendPaths' | 'dropStrays' }>;
+
+/** The first that fails ends it for its host: its portal does not answer, say. It is tried again. */
+const onSite = async (
   context: ControllerContext,
   world: StoragePoolWorld,
+  sight: StorageSight,
   site: StorageSite,
-  disks: readonly LoginDisk[],
+  step: PathStep,
   signal: AbortSignal,
 ): Promise<void> => {
   try {
     await within({ clock: context.clock, limitMs: mendMs, signal }, async (inner) => {
-      for (const disk of disks) await mendOne(context, world, site, disk, inner);
+      if (step.kind === 'mendPaths') {
+        for (const disk of mendable(world, sight, site.name))
+          await mendOne(context, world, site, disk, inner);
+      } else {
+        for (const disk of straysOn(world, sight, site.name)) await dropOne(context, site, disk, inner);
+      }
     });
   } catch {
-    // What is missing is in the status, by what the next look sees.
+    // What is missing or left is seen by the next look.
     signal.throwIfAborted();
   }
 };
 
-export const mendPaths = async (
+export const onPaths = async (
   context: ControllerContext,
   world: StoragePoolWorld,
   sight: StorageSight,
-  hosts: readonly string[],
+  step: PathStep,
   signal: AbortSignal,
 ): Promise<Taken<StorageSight>> => {
-  const chosen = world.sites.filter(({ name }) => hosts.includes(name));
-  await Promise.all(
-    chosen.map((site) => mendAt(context, world, site, mendable(world, sight, site.name), signal)),
-  );
+  const chosen = world.sites.filter(({ name }) => step.hosts.includes(name));
+  await Promise.all(chosen.map((site) => onSite(context, world, sight, site, step, signal)));
   return { kind: 'started', afterMs: pathPollMs };
 };

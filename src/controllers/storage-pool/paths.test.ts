@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StoragePool } from '../../api/storage-pool.ts';
 import type { LoginSeen } from '../../drivers/hypervisor/host-logins.ts';
-import { mendable, pathsOf, pathTrouble } from './paths.ts';
+import { mendable, pathsOf, pathTrouble, straysOn } from './paths.ts';
 import { sightOf, worldOf } from './sample-world.ts';
 import type { StoragePoolWorld, StorageSight } from './world.ts';
 
@@ -21,6 +21,7 @@ const world: StoragePoolWorld = {
     uid,
     targetIqn: `iqn.${uid}`,
     host: uid === 'd3' ? 'kvm.other' : 'kvm.node1',
+    published: true,
   })),
   loginVersion: 'v2',
 };
@@ -90,5 +91,19 @@ describe('paths are mended', () => {
 
   it('not for disks that the host does not hold', () => {
     expect(uids({ targetIqn: 'iqn.d3', paths: [up(first)] })).toEqual([]);
+  });
+});
+
+describe('logins without a right', () => {
+  const uids = (...logins: LoginSeen[]): readonly string[] =>
+    straysOn(world, sight(...logins), 'kvm.node1').map(({ uid }) => uid);
+
+  it('are those of disks of the pool that another host holds, or nobody', () => {
+    expect(uids(both('iqn.d1'), both('iqn.d3'))).toEqual(['d3']);
+    expect(uids({ targetIqn: 'iqn.d3', paths: [] })).toEqual(['d3']);
+  });
+
+  it('are not those of disks that are not known', () => {
+    expect(uids(both('iqn.of.another.pool'))).toEqual([]);
   });
 });

@@ -21,9 +21,20 @@ const loginsOn = ({ logins }: StoragePoolWorld, sight: StorageSight, host: strin
   if (there?.kind !== 'seen') return [];
   const byTarget = new Map(there.logins.map((login) => [login.targetIqn, login]));
   return logins.flatMap((disk): readonly Login[] => {
-    const seen = disk.host === host ? byTarget.get(disk.targetIqn) : undefined;
-    return seen === undefined ? [] : [{ disk, seen }];
+    const seen = disk.host === host && disk.published ? byTarget.get(disk.targetIqn) : undefined;
+    return seen === undefined || seen.paths.length === 0 ? [] : [{ disk, seen }];
   });
+};
+
+/** Disks of the pool that the host has something of and no right to. */
+export const straysOn = (
+  { logins }: StoragePoolWorld,
+  sight: StorageSight,
+  host: string,
+): readonly LoginDisk[] => {
+  const there = sight.logins.get(host);
+  const targets = new Set(there?.kind === 'seen' ? there.logins.map(({ targetIqn }) => targetIqn) : []);
+  return logins.filter((disk) => disk.host !== host && targets.has(disk.targetIqn));
 };
 
 export const hasLogins = (world: StoragePoolWorld, sight: StorageSight): boolean =>

@@ -2,7 +2,7 @@
 import { FINALIZER } from '../../api/identity.ts';
 import { servesDisks, topologyOf } from '../../api/storage-pool.ts';
 import type { Plan } from '../../runtime/pass.ts';
-import { hasLogins, mendable, pathPollMs } from './paths.ts';
+import { hasLogins, mendable, pathPollMs, straysOn } from './paths.ts';
 import {
   fits,
   type StoragePoolStep,
@@ -24,9 +24,10 @@ const serverPollMs = ({ server }: StorageSight): number | undefined => {
   return server.kind === 'seen' && server.plan.kind === 'wait' ? server.plan.pollMs : undefined;
 };
 
-/** Paths break without a word: they are looked at while there are any. */
+/** Paths break without a word: they are looked at while there are any, and hosts that did not answer are asked again. */
 const watched = (world: StoragePoolWorld, sight: StorageSight, next: Next): Next => {
-  if (!hasLogins(world, sight)) return next;
+  const unasked = [...sight.logins.values()].some(({ kind }) => kind === 'failed');
+  if (!unasked && !hasLogins(world, sight)) return next;
   const afterMs = next.kind === 'wait' ? (next.afterMs ?? pathPollMs) : pathPollMs;
   return { kind: 'wait', afterMs: Math.min(afterMs, pathPollMs) };
 };
@@ -149,6 +150,8 @@ const planHosts = (world: StoragePoolWorld, sight: StorageSight): Next => {
   if (retired.length > 0) return step({ kind: 'forget', hosts: retired.map(({ name }) => name) });
   const mend = sites.filter(({ name }) => mendable(world, sight, name).length > 0).map(({ name }) => name);
   if (mend.length > 0) return step({ kind: 'mendPaths', hosts: mend });
+  const astray = sites.filter(({ name }) => straysOn(world, sight, name).length > 0).map(({ name }) => name);
+  if (astray.length > 0) return step({ kind: 'dropStrays', hosts: astray });
   return watched(world, sight, rest(sight, place.mount !== undefined));
 };
 

@@ -4,7 +4,7 @@ import type { Taken } from '../../runtime/pass.ts';
 import type { ControllerContext } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { knownReason } from '../standing.ts';
-import { mendPaths } from './logins.ts';
+import { onPaths } from './logins.ts';
 import { onHost, see } from './see.ts';
 import { seeServer, takeServerStep } from './server.ts';
 import type { PlaceSight, StoragePoolStep, StoragePoolWorld, StorageSight } from './world.ts';
@@ -142,7 +142,9 @@ export const take = async (
     case 'forget':
       return onHosts(context, world, sight, step.hosts, 'forgetPlace', signal);
     case 'mendPaths':
-      return mendPaths(context, world, sight, step.hosts, signal);
+      return onPaths(context, world, sight, step, signal);
+    case 'dropStrays':
+      return onPaths(context, world, sight, step, signal);
     case 'removeFinalizer':
       await removeFinalizer(resource, world.pool, context.effect, signal);
       return { kind: 'gone' };

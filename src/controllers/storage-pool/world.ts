@@ -14,14 +14,16 @@ export interface StorageSite extends Site {
   readonly used: boolean;
 }
 
-/** A disk that the host of its claim is logged in to, or will be. */
+/** A disk that the host of its claim is logged in to, or will be. Without a claim no host has a right to it. */
 export interface LoginDisk {
   /** `namespace/name` of the VirtualDisk. */
   readonly key: string;
   readonly uid: string;
   readonly targetIqn: string;
-  /** Name of the Host that the server lets in. */
-  readonly host: string;
+  /** Name of the Host of the claim. */
+  readonly host?: string | undefined;
+  /** The server lets that one in. */
+  readonly published: boolean;
 }
 
 export interface StoragePoolWorld {
@@ -96,6 +98,8 @@ export type StoragePoolStep =
   | { readonly kind: 'forget'; readonly hosts: readonly string[] }
   /** Logs hosts in where a path is missing, or was made with an older secret. */
   | { readonly kind: 'mendPaths'; readonly hosts: readonly string[] }
+  /** Logs hosts out of what they have no right to: a host that was declared gone, say, and came back. */
+  | { readonly kind: 'dropStrays'; readonly hosts: readonly string[] }
   | { readonly kind: 'removeFinalizer' };
 
 /** A simulated pool has no files that a real host could use, and a simulated host mounts nothing real. */

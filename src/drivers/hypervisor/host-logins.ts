@@ -42,6 +42,7 @@ export interface PathSeen {
   readonly version?: string | undefined;
 }
 
+/** Without a path: the host has a record of it alone, as after its restart. */
 export interface LoginSeen {
   readonly targetIqn: string;
   readonly paths: readonly PathSeen[];

@@ -66,7 +66,8 @@ export const placesOf = (seen: Look, wish: LoginWish): readonly Place[] => {
 };
 
 export const loginsOf = (seen: Look): readonly LoginSeen[] => {
-  const targets = [...new Set(seen.sessions.map(({ targetIqn }) => targetIqn))].toSorted();
+  const noted = [...seen.sessions, ...seen.records].map(({ targetIqn }) => targetIqn);
+  const targets = [...new Set(noted)].toSorted();
   return targets.map((targetIqn) => {
     const own = of(seen, targetIqn);
     const paths = own.sessions.map(({ portal, up }): PathSeen => {
