@@ -1,6 +1,7 @@
 /**
  * An iSCSI pool on a real LIO whose disks a real host logs in to: open-iscsi and multipathd on an emulated Debian, two
- * portals, CHAP. What is true is asked of iscsiadm, multipath, virsh and the guest's own marker on its disks.
+ * portals, CHAP. One machine is server and host, since two of them are more than a small machine emulates; nothing of
+ * the product knows. What is true is asked of iscsiadm, multipath, virsh and the guest's own marker on its disks.
  */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,7 +10,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GuestHost, startGuestHost } from '../../hack/lab/guest-host.ts';
 import { createLabNetwork, type LabNetwork } from '../../hack/lab/lab-network.ts';
 import { hearProof, type ProofLine, proofGuestImage } from '../../hack/lab/proof-guest.ts';
-import { type StorageGuest, startStorageGuest } from '../../hack/lab/storage-guest.ts';
 import {
   DISK_LUN,
   diskTargetIqn,
@@ -24,7 +24,15 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { type Base, startBase } from './harness/base.ts';
 import { is } from './harness/mirror.ts';
 import { disk, hostPool, image, machine, secret, storagePool, team, templated } from './harness/objects.ts';
-import { foreignTarget, hostSudoers, putForeign, sanPool } from './harness/san.ts';
+import {
+  cutPath,
+  foreignTarget,
+  healPath,
+  hostSudoers,
+  makeServer,
+  putForeign,
+  sanPool,
+} from './harness/san.ts';
 
 const MIB = 1024 ** 2;
 const [firstPassword, nextPassword] = ['a-secret-for-chap', 'another-secret-for-chap'];
@@ -50,7 +58,6 @@ const box = (more: object = {}) =>
 describe('a StoragePool that hosts log in to', () => {
   let dir: string;
   let network: LabNetwork;
-  let server: StorageGuest;
   let host: GuestHost;
   let base: Base;
   let before: string;
@@ -59,20 +66,20 @@ describe('a StoragePool that hosts log in to', () => {
     dir = mkdtempSync('/tmp/ovcp-hl-');
     network = await createLabNetwork();
     const bytes = proofGuestImage();
-    [server, host, base] = await Promise.all([
-      startStorageGuest({ dir: join(dir, 's'), network }),
-      startGuestHost({ dir: join(dir, 'h'), network }),
+    [host, base] = await Promise.all([
+      startGuestHost({ dir: join(dir, 'h'), network, dataBytes: 2 * 1024 * MIB }),
       startBase(dir, { '/proof.raw': { kind: 'file', content: { bytes } } }),
     ]);
-    await putForeign(server);
-    const node = ['iscsiadm', '-m', 'node', '-T', foreignTarget, '-p', `${server.address}:3260,1`];
+    await makeServer(host);
+    await putForeign(host);
+    const node = ['iscsiadm', '-m', 'node', '-T', foreignTarget, '-p', `${host.address}:3260,1`];
     await host.exec([...node, '-o', 'new']);
     await host.exec([...node, '--login']);
     await base.startOperator();
   });
   afterAll(async () => {
     await base?.stop();
-    await Promise.all([host?.stop(), server?.stop()]);
+    await host?.stop();
     await network?.remove();
     rmSync(dir, { recursive: true, force: true });
   });
@@ -88,7 +95,8 @@ describe('a StoragePool that hosts log in to', () => {
       await on('cat', '/etc/iscsi/initiatorname.iscsi'),
       await on('multipath', '-l', '-v1'),
       sorted(await on('sh', '-c', 'grep -v "^#" /etc/multipath/wwids')),
-      sorted(await on('sh', '-c', 'ls /sys/class/block')),
+      // Volumes of the server are there as well, as device mapper's.
+      sorted(await on('sh', '-c', 'ls /sys/class/block | grep -v ^dm-')),
       await on('virsh', '-q', '-c', 'qemu:///system', 'list', '--all', '--name'),
     ].join('\n--\n');
   const uidOf = (kind: 'disk' | 'machine', name: string): string =>
@@ -113,14 +121,14 @@ describe('a StoragePool that hosts log in to', () => {
   it('is ready on a host that is reached by SSH and has the initiator and multipathd', slow, async () => {
     await base.applyAsAdmin(
       secret('san-ssh', 'ovcp-system', {
-        'ssh-privatekey': server.sshPrivateKey,
-        known_hosts: server.sshKnownHosts,
+        'ssh-privatekey': host.sshPrivateKey,
+        known_hosts: host.sshKnownHosts,
       }),
       secret('san-chap', 'ovcp-system', { 'chap-password': firstPassword }),
       secret('deb1', 'ovcp-system', host.secret),
       hostPool('kvm', [{ name: 'deb1', uri: host.uri, secret: 'deb1' }]),
       storagePool('local', 'kvm', host.diskDir),
-      sanPool(server),
+      sanPool(host),
     );
     await base.until('storage', 'san', (it) => is(it, 'Ready', 'True', 'Ready'), patient);
     expect(base.get('host', 'kvm.deb1')?.status?.attachmentKinds).toContain('block');
@@ -167,9 +175,8 @@ describe('a StoragePool that hosts log in to', () => {
   });
 
   it('goes on by the other path while one is cut, and says so', slow, async () => {
-    const cut = `${server.addresses[1]}/32`;
     const pid = await qemuPid();
-    await host.exec(['ip', 'route', 'add', 'blackhole', cut]);
+    await cutPath(host);
     await base.until('storage', 'san', (it) => is(it, 'Ready', 'True', 'PathDown'), patient);
     expect(pathsShown().map(({ state }) => state)).toEqual(['Up', 'Down']);
     expect(await qemuPid()).toBe(pid);
@@ -180,7 +187,7 @@ describe('a StoragePool that hosts log in to', () => {
       async () => ((await heard(2)).every(({ boots }) => boots === 2) ? true : undefined),
       patient,
     );
-    await host.exec(['ip', 'route', 'del', 'blackhole', cut]);
+    await healPath(host);
     await base.until('storage', 'san', (it) => is(it, 'Ready', 'True', 'Ready'), patient);
     expect(pathsShown().map(({ state }) => state)).toEqual(['Up', 'Up']);
     for (const name of ['box.root', 'data']) expect(await sessionsOf(name)).toHaveLength(2);
@@ -267,7 +274,7 @@ describe('a StoragePool that hosts log in to', () => {
       'acl.chap_userid, acl.chap_password = "ovcp-san", sys.argv[3]',
       'rtslib_fb.MappedLUN(acl, 1, 1, False)',
     ];
-    await server.exec(['python3', '-c', lines.join('\n'), diskTargetIqn(uid), initiator, nextPassword]);
+    await host.exec(['python3', '-c', lines.join('\n'), diskTargetIqn(uid), initiator, nextPassword]);
     const untouched = await inventory();
     // By the account that is not root, with the rights of the documentation.
     await host.exec(['tee', '/etc/sudoers.d/ovcp'], { stdin: hostSudoers() });
@@ -284,7 +291,7 @@ describe('a StoragePool that hosts log in to', () => {
     const wish = {
       targetIqn: diskTargetIqn(uid),
       lun: DISK_LUN,
-      portals: server.addresses.map((address) => ({ address, port: 3260 })),
+      portals: host.addresses.map((address) => ({ address, port: 3260 })),
       initiator,
       wwn: unitWwn(uid),
       serial: unitSerial(uid),

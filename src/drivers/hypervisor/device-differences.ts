@@ -37,8 +37,6 @@ const attachmentText = (attachment: Attachment): string => {
   switch (attachment.kind) {
     case 'file':
       return filesOf(attachment).map(fileText).join(' over ');
-    case 'block':
-      return fileText(attachment);
     case 'network':
       return lunText(attachment);
     case 'block':
@@ -69,8 +67,6 @@ const attachmentKey = (attachment: Attachment): string => {
         auth?.secretUuid,
       ]);
     }
-    case 'block':
-      return `block:${attachment.path}`;
     default:
       return attachment satisfies never;
   }

@@ -1,13 +1,34 @@
 /** What the suite of hosts that log in themselves finds on its storage server. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { GuestHost } from '../../../hack/lab/guest-host.ts';
 import { repositoryRoot } from '../../../hack/lab/operator.ts';
-import type { StorageGuest } from '../../../hack/lab/storage-guest.ts';
 
 export const foreignTarget = 'iqn.2003-01.org.example:foreign';
 
-/** A thin pool of the storage guest, with both its addresses as portals. */
-export const sanPool = ({ address, addresses, volumeGroup, thinPool }: StorageGuest) => ({
+/** Makes the host a storage server as well, with room for volumes and a thin pool. */
+export const makeServer = async ({ exec }: Pick<GuestHost, 'exec'>): Promise<void> => {
+  await exec(['vgcreate', '-q', 'vg0', '/dev/vdb']);
+  await exec(['lvcreate', '-q', '--size', '1G', '--poolmetadatasize', '16M', '--thinpool', 'pool', 'vg0']);
+};
+
+/** What is asked before the table of own addresses, which is the first by default. */
+const RULE = ['ip', 'rule'];
+const portalOf = ({ addresses }: GuestHost): string => `${addresses[1]}/32`;
+
+/** The second portal cannot be reached from the host any more; its server goes on. */
+export const cutPath = async (host: GuestHost): Promise<void> => {
+  await host.exec([...RULE, 'add', 'pref', '100', 'lookup', 'local']);
+  await host.exec([...RULE, 'add', 'pref', '50', 'to', portalOf(host), 'blackhole']);
+  await host.exec([...RULE, 'del', 'pref', '0']);
+};
+
+export const healPath = async (host: GuestHost): Promise<void> => {
+  await host.exec([...RULE, 'del', 'pref', '50']);
+};
+
+/** A thin pool of the host, with both its addresses as portals. */
+export const sanPool = ({ address, addresses }: GuestHost) => ({
   apiVersion: 'ovcp.dev/v1alpha1',
   kind: 'StoragePool',
   metadata: { name: 'san' },
@@ -23,7 +44,7 @@ export const sanPool = ({ address, addresses, volumeGroup, thinPool }: StorageGu
         credentialsSecretRef: { name: 'san-ssh' },
         portals: addresses.map((it) => `${it}:3260`),
       },
-      backing: { type: 'LVMThin', lvmThin: { volumeGroup, thinPool } },
+      backing: { type: 'LVMThin', lvmThin: { volumeGroup: 'vg0', thinPool: 'pool' } },
       chap: { credentialsSecretRef: { name: 'san-chap' } },
       attach: 'Host',
     },
@@ -31,9 +52,8 @@ export const sanPool = ({ address, addresses, volumeGroup, thinPool }: StorageGu
 });
 
 /** A target of somebody else, open to everybody who asks. */
-export const putForeign = async (guest: StorageGuest): Promise<void> => {
-  const { volumeGroup, address } = guest;
-  await guest.exec(['lvcreate', '-qq', '--yes', '-L', '16M', '-n', 'foreign', volumeGroup]);
+export const putForeign = async (guest: GuestHost): Promise<void> => {
+  await guest.exec(['lvcreate', '-qq', '--yes', '-L', '16M', '-n', 'foreign', 'vg0']);
   const lines = [
     'import sys, rtslib_fb',
     'so = rtslib_fb.BlockStorageObject("foreign", sys.argv[1])',
@@ -44,7 +64,7 @@ export const putForeign = async (guest: StorageGuest): Promise<void> => {
     '    tpg.set_attribute(name, value)',
     'tpg.enable = True',
   ];
-  const words = [`/dev/${volumeGroup}/foreign`, foreignTarget, address];
+  const words = ['/dev/vg0/foreign', foreignTarget, guest.address];
   await guest.exec(['python3', '-c', lines.join('\n'), ...words]);
 };
 

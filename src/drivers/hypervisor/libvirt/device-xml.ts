@@ -71,8 +71,6 @@ const diskSource = (attachment: Attachment): readonly Piece[] => {
       return [el('source', { dev: attachment.path }), el('backingStore')];
     case 'network':
       return [networkSource(attachment)];
-    case 'block':
-      return [el('source', { dev: attachment.path })];
     default:
       return attachment satisfies never;
   }

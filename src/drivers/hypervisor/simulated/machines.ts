@@ -158,15 +158,14 @@ export const checkAttachment = (host: SimulatedHost, attachment: Attachment): vo
         checkFile(host, path);
       }
       return;
-    case 'block':
-      checkFile(host, attachment.path);
-      return;
     case 'network':
       checkSecret(host, attachment);
       checkTarget(host, attachment);
       return;
     case 'block':
-      checkLogin(host, attachment);
+      // Links by what a disk calls itself are of disks that the host has logged in to; others are volumes of its own.
+      if (attachment.path.startsWith('/dev/disk/by-id/')) checkLogin(host, attachment);
+      else checkFile(host, attachment.path);
       return;
     default:
       attachment satisfies never;
