@@ -35,7 +35,7 @@ lab: deps ## control plane, two KVM hosts, storage servers and the operator, lef
 lab-down: deps ## takes down what `make lab` started
 	node hack/lab/main.ts down
 
-bench: deps ## the figures, a table and bench-results/bench.json
+bench: deps ## the figures, a table and bench-results/bench.json (one and a half hours on two cores)
 	node test/bench/main.ts
 
 fmt: deps ## format the sources

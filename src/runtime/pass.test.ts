@@ -81,6 +81,20 @@ describe('pass', () => {
     expect(calls).toEqual(['see', 'take claim', 'observed']);
   });
 
+  it('goes on with the sighting that came with a write of the object, else with the one before', async () => {
+    const seenBy: number[] = [];
+    const { run } = setUp({
+      plan: (_world, { bright }) => {
+        seenBy.push(bright);
+        return seenBy.length < 3 ? { kind: 'step', step: { kind: 'raise' } } : { kind: 'settled' };
+      },
+      take: async (_world, seen) =>
+        seenBy.length === 1 ? { kind: 'wrote', seen: { ...seen, bright: 7 } } : { kind: 'wrote' },
+    });
+    await run();
+    expect(seenBy).toEqual([0, 7, 7]);
+  });
+
   it('bounds the steps of a pass and asks for the next at once', async () => {
     const { run, room } = setUp({}, { maxSteps: 2, coalesceMs: 0 });
     expect(await run()).toEqual({ kind: 'again', afterMs: 0 });
