@@ -45,6 +45,7 @@ const healthy = table('Healthy', {
   Available: 'The disk exists and nobody uses it.',
   GrowsAtPowerCycle:
     'The disk grows when its machine is next stopped; its storage server cannot do it before.',
+  MovesWhenDetached: 'The disk moves to another StoragePool once the machine that uses it lets go of it.',
   WaitingForFirstUse: 'The disk is made on the host of the first machine that uses it; waiting is healthy.',
   NotNeeded: 'The object asks for nothing of this sort.',
   NotPaused: 'The operator acts on the object.',
@@ -63,6 +64,7 @@ const progressing = table('Progressing', {
   Importing: 'The image is being fetched.',
   Copying: 'The disk is being filled from an image or another disk.',
   Growing: 'The disk is being grown.',
+  Moving: 'The disk is being moved to another StoragePool: copied, compared, and then removed where it was.',
   Publishing: 'The storage server is letting the host of the machine in, or the one before it out.',
   Attaching: 'A disk, card or CD is being attached.',
   Detaching: 'A disk, card or CD is being detached.',
@@ -104,6 +106,7 @@ const transient = table('TransientError', {
   NetworkNotReady: 'The network cannot be used on the host now.',
   DiskInUse: 'Another machine uses the disk.',
   DiskOnAnotherHost: 'The disks of the machine are bound to different hosts.',
+  CopyDiffers: 'The copy of a disk is not what its source is; it is given up and made again.',
   DownloadFailed: 'The image could not be fetched; the message says why, and it is tried again.',
   ImageTruncated: 'The server closed the connection before the image was complete.',
   CrashLoop: 'The guest keeps going down; starting it again takes longer each time.',

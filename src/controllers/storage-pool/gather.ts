@@ -12,7 +12,13 @@ export const gather = (context: ControllerContext, key: string): StoragePoolWorl
   const { kinds, clusterId } = context;
   const pool = kinds.storagePools.store.get(key);
   if (pool === undefined) return undefined;
-  const disks = kinds.disks.store.byIndex('storagePool', key);
+  // Those that are to come here, and those that have yet to leave.
+  const disks = [
+    ...new Set([
+      ...kinds.disks.store.byIndex('storagePool', key),
+      ...kinds.disks.store.byIndex('poolUid', pool.metadata.uid),
+    ]),
+  ];
   const users = new Set(disks.flatMap(({ status }) => status?.host ?? []));
   const refs = pool.spec.hostPoolRefs.map(({ name }) => name);
   const wanted = sitesOf(context, refs).map(

@@ -10,15 +10,17 @@ import { createJobs, type Jobs } from '../../runtime/jobs.ts';
 import { priorities } from '../../runtime/queue.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { createKindController } from '../kind-controller.ts';
 import { referenceTo } from '../object-writes.ts';
 import { isServed } from '../served.ts';
 import { standingEvents } from '../standing.ts';
-import { claimOf, homeOf } from './claim.ts';
+import { claimOf, homeOf, isLeaving } from './claim.ts';
 import { decide } from './decide.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { createMoveMemory } from './move-memory.ts';
 import { see } from './see.ts';
 import { statusOf } from './status.ts';
 import { take } from './take.ts';
@@ -39,8 +41,7 @@ const servedView = ({ status }: VirtualDisk): unknown => [status?.claim, status?
 
 const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   const { kinds } = context;
-  const isOnServer = (disk: VirtualDisk): boolean =>
-    isServed(kinds.storagePools.store.get(disk.spec.storagePoolRef.name));
+  const isOnServer = (disk: VirtualDisk): boolean => isServed(homePoolOf(kinds, disk));
   const wake = (index: string, value: string): void => {
     for (const disk of kinds.disks.store.byIndex(index, value))
       enqueue(`${disk.metadata.namespace}/${disk.metadata.name}`);
@@ -82,8 +83,10 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
       pool?.status?.health?.state,
       pool?.status?.login,
     ];
-    if (old?.metadata.generation !== now?.metadata.generation || !statusEqual(ready(old), ready(now)))
+    if (old?.metadata.generation !== now?.metadata.generation || !statusEqual(ready(old), ready(now))) {
       wake('storagePool', key);
+      wake('poolUid', (now ?? old)?.metadata.uid ?? '');
+    }
   });
   kinds.hosts.store.subscribe(({ key, old, new: now }) => {
     if (old?.spec.declaredDown?.reason !== now?.spec.declaredDown?.reason) wake('host', key);
@@ -149,6 +152,8 @@ const write = async (
     throw new Fault('conflict', 'The machines of the disk changed meanwhile.');
   }
   const grants = status.claim !== undefined && status.claim.vmUid !== world.disk.status?.claim?.vmUid;
+  if (grants && fresh !== undefined && isLeaving(fresh))
+    throw new Fault('conflict', 'The disk is to be moved meanwhile.');
   if (grants && fresh?.copying === true) throw new Fault('conflict', 'The disk is being copied meanwhile.');
   const settled = mark(gathering, uid, { letsGo, grants });
   const resourceVersion = (fresh ?? world).disk.metadata.resourceVersion;
@@ -188,7 +193,7 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
       for (const key of keysByUid(uid)) controller.enqueue(key);
     },
   });
-  const gathering: GatherDeps = { context, jobs, granting: new Set() };
+  const gathering: GatherDeps = { context, jobs, granting: new Set(), moves: createMoveMemory() };
   const sights = new WeakMap<DiskWorld, DiskSight>();
   const controller: Controller<string> = createKindController<
     DiskWorld,
@@ -211,6 +216,9 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
         if (happening.type === 'Warning') events.emit(referenceTo(world.disk), happening);
       }
     },
+  });
+  context.kinds.disks.store.subscribe(({ old, new: now }) => {
+    if (now === undefined && old !== undefined) gathering.moves.forget(old.metadata.uid);
   });
   follow(deps, (key, priority) => controller.enqueue(key, priority));
   followGhosts(deps, (key) => controller.enqueue(key));

@@ -1,9 +1,9 @@
 /** The world of one disk, from stores alone. */
+import { moveOf } from '../../api/disk-move.ts';
 import {
   diskVolumeName,
   domainName,
   FINALIZER,
-  hostInitiatorIqn,
   PAUSED_ANNOTATION,
   servedVolumeName,
   vmUuid,
@@ -15,26 +15,23 @@ import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
 import type { Jobs } from '../../runtime/jobs.ts';
 import type { ControllerContext } from '../context.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { besides, diskNameOf } from '../indexes.ts';
-import { mayUse } from '../may-use.ts';
 import { imageFileName, isLinked, linkedImageUid, placeOf } from '../places.ts';
 import { isServed, openDiskServer } from '../served.ts';
 import { growsNext } from './decide-served.ts';
-import type {
-  DiskWorld,
-  HostWorld,
-  ImageReader,
-  Lack,
-  ServedWorld,
-  SourceWorld,
-  UserWorld,
-} from './world.ts';
+import { moveWorldOf, seedsOf } from './gather-move.ts';
+
+import type { MoveMemory } from './move-memory.ts';
+import { hostsOf, poolLackOf } from './reach.ts';
+import type { DiskWorld, ImageReader, Lack, ServedWorld, SourceWorld, UserWorld } from './world.ts';
 
 export interface GatherDeps {
   readonly context: ControllerContext;
   readonly jobs: Jobs<string, void>;
   /** UIDs of disks whose claim is being given by a write on its way: nothing may be copied from them. */
   readonly granting: Set<string>;
+  readonly moves: MoveMemory;
 }
 
 const keyOf = (disk: VirtualDisk): string => `${disk.metadata.namespace}/${disk.metadata.name}`;
@@ -87,47 +84,6 @@ const usersOf = (context: ControllerContext, disk: VirtualDisk): readonly UserWo
   ].filter((vm) => vm.metadata.namespace === disk.metadata.namespace);
   return [...new Set([...naming, ...former])].map((vm) => userOf(vm, disk));
 };
-
-const poolLackOf = (
-  context: ControllerContext,
-  disk: VirtualDisk,
-  pool: StoragePool | undefined,
-): Lack | undefined => {
-  const { name } = disk.spec.storagePoolRef;
-  const bound = disk.status?.volume !== undefined;
-  if (
-    pool === undefined ||
-    (!bound && !mayUse(context, disk.metadata.namespace, pool.spec.allowedNamespaces))
-  ) {
-    return {
-      reason: 'StoragePoolNotFound',
-      message: `StoragePool ${name} does not exist, or this namespace may not use it.`,
-    };
-  }
-  if (!bound && pool.metadata.deletionTimestamp !== undefined)
-    return { reason: 'StoragePoolNotFound', message: `StoragePool ${name} is being deleted.` };
-  return bound || pool.spec.roles.includes('Disks')
-    ? undefined
-    : { reason: 'StorageRoleMissing', message: `StoragePool ${name} does not take disks.` };
-};
-
-const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): readonly HostWorld[] =>
-  (pool?.spec.hostPoolRefs ?? [])
-    .flatMap((ref) =>
-      context.kinds.hosts.store.byIndex('hostPool', ref.name).map((host): HostWorld => {
-        const seen = context.fleet.session(ref.name)?.hosts().get(host.spec.hostName);
-        const ready = pool?.status?.hosts?.some((it) => it.name === host.metadata.name && it.ready) ?? false;
-        return {
-          name: host.metadata.name,
-          id: host.spec.hostName,
-          pool: ref.name,
-          usable: seen?.kind === 'reachable' && ready,
-          declaredDown: host.spec.declaredDown?.reason,
-          initiator: hostInitiatorIqn(host.metadata.uid),
-        };
-      }),
-    )
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 const lacking = (reason: Lack['reason'], message: string): SourceWorld => ({
   kind: 'lack',
@@ -185,6 +141,10 @@ const diskSource = ({ context, granting }: GatherDeps, disk: VirtualDisk, name: 
   const from = context.kinds.disks.store.get(besides(disk, name));
   if (from === undefined)
     return lacking('DiskNotFound', `VirtualDisk ${name} does not exist in this namespace.`);
+  const there = homePoolOf(context.kinds, from)?.metadata.name;
+  const moving = moveOf(from) !== undefined || there !== from.spec.storagePoolRef.name;
+  if (moving && from.status?.volume !== undefined)
+    return lacking('WaitingForDisk', `VirtualDisk ${name} is being moved to another StoragePool.`);
   if (from.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
     return lacking(
       'Invalid',
@@ -205,10 +165,10 @@ const diskSource = ({ context, granting }: GatherDeps, disk: VirtualDisk, name: 
   };
 };
 
-const sourceOf = (deps: GatherDeps, disk: VirtualDisk, served: boolean): SourceWorld => {
+const sourceOf = (deps: GatherDeps, disk: VirtualDisk, served: boolean, made: boolean): SourceWorld => {
   const { source } = disk.spec;
   // Made is made: what becomes of the source later is no matter.
-  if (disk.status?.volume !== undefined) return { kind: 'blank' };
+  if (made) return { kind: 'blank' };
   switch (source.type) {
     case 'Blank':
       return { kind: 'blank' };
@@ -281,7 +241,9 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
   const { context, jobs } = deps;
   const disk = context.kinds.disks.store.get(key);
   if (disk === undefined) return undefined;
-  const pool = context.kinds.storagePools.store.get(disk.spec.storagePoolRef.name);
+  const record = moveOf(disk);
+  const made = disk.status?.volume !== undefined || record !== undefined;
+  const pool = homePoolOf(context.kinds, disk, record);
   const users = usersOf(context, disk);
   const copies = copiesOf(context, disk);
   const served = servedOf(context, disk, pool);
@@ -294,18 +256,21 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
         : servedVolumeName(disk.metadata.uid),
     pausedBy: disk.metadata.annotations?.[PAUSED_ANNOTATION],
     place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
-    poolLack: poolLackOf(context, disk, pool),
+    poolLack: poolLackOf(context, disk, pool, made),
     shared: pool !== undefined && topologyOf(pool.spec) === 'Shared',
     served,
     hosts: hostsOf(context, pool),
     users,
     ghost: ghostOf(context, disk, users, served),
-    source: sourceOf(deps, disk, served !== undefined),
+    source: sourceOf(deps, disk, served !== undefined, made),
     copiedBy: copies.filter(isToBeFilled).map(({ metadata }) => metadata.name),
     copying: copies.some(({ metadata }) =>
       ['queued', 'running'].includes(jobs.get(metadata.uid)?.kind ?? ''),
     ),
     orphanedImage: served === undefined ? orphanedImage(context, disk) : undefined,
     job: jobs.get(disk.metadata.uid),
+    move: made ? moveWorldOf(deps, disk, pool, users) : undefined,
+    granting: deps.granting.has(disk.metadata.uid),
+    seeds: record === undefined ? [] : seedsOf(context, disk, pool),
   };
 };

@@ -5,6 +5,7 @@ import { within } from '../../runtime/within.ts';
 import type { ControllerContext } from '../context.ts';
 import { diskServerOf } from '../served.ts';
 import { homeOf } from './claim.ts';
+import { seeCopy } from './see-copy.ts';
 import type { DiskSight, DiskWorld, HostWorld, ServedWorld } from './world.ts';
 
 /** The bound host; on deletion of a disk that names none, every host that could have it. */
@@ -66,14 +67,15 @@ const seeServed = async (
   signal: AbortSignal,
 ): Promise<DiskSight> => {
   const server = diskServerOf(context, pool);
-  const [ghost, sight] = await Promise.all([
+  const [ghost, copy, sight] = await Promise.all([
     lookForGhost(context, world, signal),
+    seeCopy(context, world, signal),
     // One server that hangs must not hold the passes of other pools' disks for long.
     within({ clock: context.clock, limitMs: serverMs, signal }, (inner) =>
       server.see({ diskUid: world.disk.metadata.uid }, inner),
     ),
   ]);
-  return { volumes: [], unseen: [], ghost, served: sight };
+  return { volumes: [], unseen: [], ghost, served: sight, copy };
 };
 
 export const see = async (
@@ -85,8 +87,11 @@ export const see = async (
   if (served !== undefined) return seeServed(context, world, served, signal);
   const asked = hostsToAsk(world).filter(({ declaredDown }) => declaredDown === undefined);
   awaitConnections(context, asked);
-  const ghost = await lookForGhost(context, world, signal);
-  if (place === undefined) return { volumes: [], unseen: [], ghost };
+  const [ghost, copy] = await Promise.all([
+    lookForGhost(context, world, signal),
+    seeCopy(context, world, signal),
+  ]);
+  if (place === undefined) return { volumes: [], unseen: [], ghost, copy };
   const usable = asked.filter(({ usable }) => usable);
   const volumes = await Promise.all(
     usable.flatMap(({ name, id, pool }) => {
@@ -101,5 +106,5 @@ export const see = async (
           ];
     }),
   );
-  return { volumes, unseen: asked.filter((host) => !host.usable).map(({ name }) => name), ghost };
+  return { volumes, unseen: asked.filter((host) => !host.usable).map(({ name }) => name), ghost, copy };
 };

@@ -113,7 +113,7 @@ const dropSecrets = async (
  */
 const isLastOn = ({ context }: GatherDeps, world: DiskWorld, hostName: string): boolean =>
   context.kinds.disks.store
-    .byIndex('usedOn', `${servedOf(world).pool.metadata.name}@${hostName}`)
+    .byIndex('usedOn', `${servedOf(world).pool.metadata.uid}@${hostName}`)
     .every(({ metadata: { uid } }) => uid === world.disk.metadata.uid || context.releasing.has(uid));
 
 /**

@@ -6,6 +6,7 @@ import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { takeMove } from './take-move.ts';
 import { takeServed } from './take-served.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
@@ -100,6 +101,12 @@ export const take = async (
     }
     case 'dropImage':
       return dropImage(deps, world, step, signal);
+    case 'markMove':
+    case 'endMove':
+    case 'move':
+    case 'dropCopy':
+    case 'clearSource':
+      return takeMove(deps, world, seen, step, signal);
     case 'serve':
     case 'withdraw':
     case 'make':

@@ -8,6 +8,7 @@ import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
 import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import type { Attachment, DiskBus, DiskShape } from '../../drivers/hypervisor/shape.ts';
 import type { ControllerContext } from '../context.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { attachmentOf, imageFileName, isLinked, linkedImageUid, pathIn, placeOf } from '../places.ts';
@@ -101,6 +102,7 @@ const claimWorld = (context: Disks, vm: VirtualMachine, { metadata, status }: Vi
   return {
     claimed: ours && !context.releasing.has(metadata.uid),
     heldBy: ours ? undefined : status?.claim?.vmName,
+    movingTo: ours ? undefined : status?.move?.to,
   };
 };
 
@@ -137,7 +139,7 @@ const servedState = (
   const host = home === undefined ? undefined : context.kinds.hosts.store.get(home);
   const attachment = servedAttachmentOf(context.clusterId, pool, object.metadata.uid, host?.metadata.uid);
   const { claim } = object.status ?? {};
-  const { claimed, heldBy } = claimWorld(context, vm, object);
+  const { claimed, heldBy, movingTo } = claimWorld(context, vm, object);
   const { growsOffline, growing } = servedSize(context, object, pool);
   return {
     kind: 'ready',
@@ -148,6 +150,7 @@ const servedState = (
     },
     claimed: claimed && claim?.published === true && claim.host === home,
     heldBy,
+    movingTo,
     growing,
   };
 };
@@ -204,8 +207,17 @@ const seedPlace = (
 export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk): DiskWorld => {
   const diskName = diskNameOf(vm.metadata.name, disk);
   const object = context.kinds.disks.store.get(besides(vm, diskName));
-  const storagePool = object?.spec.storagePoolRef.name ?? disk.template?.storagePoolRef.name;
-  const pool = storagePool === undefined ? undefined : context.kinds.storagePools.store.get(storagePool);
+  const named = object?.spec.storagePoolRef.name ?? disk.template?.storagePoolRef.name;
+  // Where its data is: a disk that is to move stays where it is for as long as the machine has it.
+  const pool =
+    object === undefined
+      ? named === undefined
+        ? undefined
+        : context.kinds.storagePools.store.get(named)
+      : homePoolOf(context.kinds, object);
+  const held = object?.status?.claim?.vmUid === vm.metadata.uid;
+  // Without it the machine will find the disk where it goes.
+  const storagePool = held ? pool?.metadata.name : named;
   return {
     name: disk.name,
     diskName,

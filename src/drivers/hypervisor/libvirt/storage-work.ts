@@ -60,12 +60,17 @@ const isDone = async (shop: Workshop, volume: string, signal: AbortSignal): Prom
   return sight.kind === 'present' && sight.volume.complete;
 };
 
-/** After a failure nothing of the volume stays, if the host can still be reached; else its marker tells. */
+/**
+ * After a failure nothing of the volume stays, if the host can still be reached; else its marker tells. What another
+ * process finished meanwhile is not ours to remove.
+ */
 const orNothing = async (shop: Workshop, volume: string, work: () => Promise<void>): Promise<void> => {
   try {
     await work();
   } catch (error) {
-    await deleteVolume(shop, volume, AbortSignal.timeout(CLEAN_UP_LIMIT_MS)).catch(() => undefined);
+    const signal = AbortSignal.timeout(CLEAN_UP_LIMIT_MS);
+    const keep = await isDone(shop, volume, signal).catch(() => true);
+    if (!keep) await deleteVolume(shop, volume, signal).catch(() => undefined);
     throw error;
   }
 };
