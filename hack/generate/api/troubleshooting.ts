@@ -90,6 +90,8 @@ const advice = {
   DiskOnAnotherHost:
     'Disks of a HostLocal pool cannot meet across hosts: use disks of one host, or a Shared pool.',
   CopyDiffers: 'Look for errors of the storage that is copied to, and of memory; the source is as it was.',
+  OverProvisioned:
+    'Delete disks, add storage, or raise `overProvisionPercent` of the StoragePool; the disk goes on by itself.',
   DownloadFailed: 'Fetch the URL by hand from where the operator runs; mind proxies, certificates and DNS.',
   ImageTruncated: 'Check the server; the operator tries again.',
   CrashLoop:

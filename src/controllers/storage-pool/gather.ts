@@ -19,7 +19,10 @@ export const gather = (context: ControllerContext, key: string): StoragePoolWorl
       ...kinds.disks.store.byIndex('poolUid', pool.metadata.uid),
     ]),
   ];
-  const users = new Set(disks.flatMap(({ status }) => status?.host ?? []));
+  // Where it is bound, and where a machine has it: both keep the storage there.
+  const users = new Set(
+    disks.flatMap(({ status }) => [status?.host, status?.claim?.host]).filter((name) => name !== undefined),
+  );
   const refs = pool.spec.hostPoolRefs.map(({ name }) => name);
   const wanted = sitesOf(context, refs).map(
     (site): StorageSite => ({ ...site, wanted: true, used: users.has(site.name) }),
@@ -45,5 +48,6 @@ export const gather = (context: ControllerContext, key: string): StoragePoolWorl
         : (context.storage.session(key)?.state(pool.metadata.generation) ?? { kind: 'opening' }),
     loginVersion: context.storage.session(key)?.login()?.version,
     erases: erasesOnDeletion(pool),
+    allocatedBytes: context.promises.promised(pool),
   };
 };

@@ -77,6 +77,7 @@ export const worldOf = (change: Change = {}): StoragePoolWorld => {
     images: [],
     server: served ? { kind: 'open', server: {} as StorageServer } : { kind: 'none' },
     erases: change.erases ?? false,
+    allocatedBytes: 0,
   };
 };
 

@@ -39,6 +39,20 @@ type Enqueue = (key: string, priority?: number) => void;
 /** A claim is followed by what the storage server has to do for it. */
 const servedView = ({ status }: VirtualDisk): unknown => [status?.claim, status?.size];
 
+/** What was promised to a disk that is gone is there for those that were told to wait. */
+const wakeRefused = (
+  { kinds }: ControllerDeps['context'],
+  poolName: string | undefined,
+  enqueue: Enqueue,
+): void => {
+  const pool = poolName === undefined ? undefined : kinds.storagePools.store.get(poolName);
+  if (pool?.spec.overProvisionPercent === undefined) return;
+  for (const { metadata, status } of kinds.disks.store.byIndex('storagePool', pool.metadata.name)) {
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+    if (ready?.reason === 'OverProvisioned') enqueue(`${metadata.namespace}/${metadata.name}`);
+  }
+};
+
 const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   const { kinds } = context;
   const isOnServer = (disk: VirtualDisk): boolean => isServed(homePoolOf(kinds, disk));
@@ -51,7 +65,10 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
     if (from?.type === 'Disk' && (now ?? old) !== undefined)
       enqueue(besides((now ?? old) as NonNullable<typeof now>, from.diskRef.name));
     wake('source', key);
-    if (now === undefined) return;
+    if (now === undefined) {
+      wakeRefused(context, old?.spec.storagePoolRef.name, enqueue);
+      return;
+    }
     const same =
       old?.metadata.uid === now.metadata.uid &&
       old.metadata.generation === now.metadata.generation &&
@@ -82,6 +99,8 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
       // Disks on a server that answers again are looked at at once.
       pool?.status?.health?.state,
       pool?.status?.login,
+      // Less of it may be promised, or more.
+      pool?.spec.overProvisionPercent === undefined ? undefined : pool.status?.capacity,
     ];
     if (old?.metadata.generation !== now?.metadata.generation || !statusEqual(ready(old), ready(now))) {
       wake('storagePool', key);

@@ -93,7 +93,11 @@ const decideBegin = (world: DiskWorld, seen: DiskSight, move: MoveWorld, ordinar
   if (base.plan.kind !== 'settled' || base.health !== 'ok') return base;
   const { lack, target, from, to } = move;
   if (lack !== undefined)
-    return wait('invalid', lack.reason, `${lack.message} The disk stays in StoragePool ${from}.`);
+    return wait(
+      lack.reason === 'OverProvisioned' ? 'trouble' : 'invalid',
+      lack.reason,
+      `${lack.message} The disk stays in StoragePool ${from}.`,
+    );
   const holder = holderOf(world, seen);
   if (holder !== undefined) return inUse(holder, move);
   // It is let go of in a status first.
@@ -207,7 +211,7 @@ const decideLostDropping = (scene: Scene): Decision => {
 const decideDropping = (scene: Scene): Decision => {
   const { world, move, source, copy, ordinary } = scene;
   const next = (): Decision =>
-    move.wanted && move.target?.lost === false
+    move.wanted && move.target?.lost === false && move.lack === undefined
       ? mark(scene, 'Copying')
       : step({ kind: 'endMove' }, 'Moving', moving(world));
   const needed = move.wanted || world.disk.metadata.deletionTimestamp !== undefined;

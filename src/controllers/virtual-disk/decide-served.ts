@@ -146,7 +146,7 @@ const decideServedGrow = (world: DiskWorld, seen: DiskSight, sight: Present): De
   // Without a claim the host of the machine that has the disk stays let in: it runs, and gets its claim back first.
   const free = keptClaim(world, seen) === undefined && sight.published.length === 0;
   // It may be on its way because there is no room to grow.
-  if (free && isLeaving(world)) return undefined;
+  if (world.noRoom !== undefined || (free && isLeaving(world))) return undefined;
   if (!free && world.served?.growsOnline !== true) return undefined;
   return step({ kind: 'serve', step: { kind: 'grow', sizeBytes } }, 'Growing', 'The disk is being grown.');
 };

@@ -113,7 +113,7 @@ const decideGrow = (world: DiskWorld, home: string, volume: VolumeSeen): Decisio
   if (volume.sizeBytes >= sizeBytes) return undefined;
   const holder = world.disk.status?.claim?.vmName;
   // It may be on its way because there is no room to grow.
-  if (holder === undefined && isLeaving(world)) return undefined;
+  if (world.noRoom !== undefined || (holder === undefined && isLeaving(world))) return undefined;
   return holder === undefined
     ? step(
         { kind: 'store', host: home, step: { kind: 'grow', volume: volume.name, sizeBytes } },
@@ -183,9 +183,16 @@ export const decide = (world: DiskWorld, seen: DiskSight): Decision => {
     return ours ? decideDeletion(world, seen) : settled('progress', 'Deleting', 'Others hold the object.');
   }
   if (world.pausedBy !== undefined) return settled('progress', 'Paused', `Paused: ${world.pausedBy}.`);
+  if (!ours && world.poolLack === undefined && world.noRoom !== undefined)
+    return wait('trouble', 'OverProvisioned', world.noRoom);
   if (!ours && world.poolLack === undefined)
     return step({ kind: 'addFinalizer' }, 'Creating', 'The disk is being made.');
-  return world.move === undefined || !ours
-    ? decideWhereItIs(world, seen)
-    : decideMove(world, seen, () => decideWhereItIs(world, seen));
+  const decision =
+    world.move === undefined || !ours
+      ? decideWhereItIs(world, seen)
+      : decideMove(world, seen, () => decideWhereItIs(world, seen));
+  // It is used as it is, and not as large as it shall be.
+  return world.noRoom !== undefined && decision.plan.kind === 'settled' && decision.health === 'ok'
+    ? wait('trouble', 'OverProvisioned', world.noRoom)
+    : decision;
 };

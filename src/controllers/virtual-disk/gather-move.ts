@@ -76,7 +76,14 @@ const lackOf = (
   pool: StoragePool | undefined,
 ): Lack | undefined => {
   const lack = poolLackOf(context, disk, pool, false);
-  if (lack !== undefined || pool === undefined || !areOnOneServer(home, pool)) return lack;
+  if (lack !== undefined || pool === undefined) return lack;
+  const full = context.promises.refusal(
+    pool,
+    disk.metadata.uid,
+    bytesOf(disk.status?.size ?? disk.spec.size),
+  );
+  if (full !== undefined) return { reason: 'OverProvisioned', message: full };
+  if (!areOnOneServer(home, pool)) return undefined;
   const message = `StoragePool ${pool.metadata.name} is on the same storage server, which has one target for each disk.`;
   return { reason: 'Unsupported', message };
 };
@@ -111,6 +118,7 @@ export const moveWorldOf = (
     to: pool?.metadata.name ?? 'that is gone',
     wanted: !deleting && named?.metadata.uid === record.to.pool,
     target: pool && targetOf(context, disk, pool, users, record),
+    lack: record.phase === 'Dropping' && home !== undefined ? lackOf(context, disk, home, pool) : undefined,
     compared: moves.compared(uid, record),
     removed: moves.removed(uid, record),
   };

@@ -23,6 +23,7 @@ import { growsNext } from './decide-served.ts';
 import { moveWorldOf, seedsOf } from './gather-move.ts';
 
 import type { MoveMemory } from './move-memory.ts';
+import { missingBytes } from './promised.ts';
 import { hostsOf, poolLackOf } from './reach.ts';
 import type { DiskWorld, ImageReader, Lack, ServedWorld, SourceWorld, UserWorld } from './world.ts';
 
@@ -237,6 +238,15 @@ const orphanedImage = (context: ControllerContext, disk: VirtualDisk): string | 
     : undefined;
 };
 
+const noRoomOf = (
+  { promises }: ControllerContext,
+  disk: VirtualDisk,
+  pool: StoragePool | undefined,
+): string | undefined => {
+  const bytes = missingBytes(disk);
+  return pool === undefined || bytes === 0 ? undefined : promises.refusal(pool, disk.metadata.uid, bytes);
+};
+
 export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => {
   const { context, jobs } = deps;
   const disk = context.kinds.disks.store.get(key);
@@ -269,6 +279,7 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
     ),
     orphanedImage: served === undefined ? orphanedImage(context, disk) : undefined,
     job: jobs.get(disk.metadata.uid),
+    noRoom: noRoomOf(context, disk, pool),
     move: made ? moveWorldOf(deps, disk, pool, users) : undefined,
     granting: deps.granting.has(disk.metadata.uid),
     seeds: record === undefined ? [] : seedsOf(context, disk, pool),

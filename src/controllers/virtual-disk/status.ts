@@ -179,6 +179,7 @@ const mayGrant = (reason: string): boolean => {
   return (
     category === 'Healthy' ||
     reason === 'Moving' ||
+    reason === 'OverProvisioned' ||
     reason === 'Deleting' ||
     reason === 'WaitingForDetach' ||
     reason === 'WaitingForDependents'

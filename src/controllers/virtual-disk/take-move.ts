@@ -1,12 +1,14 @@
 /** One step of a disk's move to another StoragePool. */
 import { encodeMove, type MovePhase, type MoveRecord } from '../../api/disk-move.ts';
 import { MOVE_ANNOTATION } from '../../api/identity.ts';
+import { bytesOf } from '../../api/quantity.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { JsonPatch } from '../../runtime/finalizer.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { FIELD_MANAGER } from '../context.ts';
 import { pathIn } from '../places.ts';
 import { diskServerOf } from '../served.ts';
+import { withPromise } from '../storage-promises.ts';
 import { homeOf } from './claim.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
@@ -95,7 +97,14 @@ const markMove = async (
     world.disk.metadata.annotations === undefined
       ? [{ op: 'add', path: '/metadata/annotations', value: { [MOVE_ANNOTATION]: value } }]
       : [{ op: 'add', path: PATH, value }];
-  await annotate(deps, world, `mark move ${phase}`, change, signal);
+  const mark = (): Promise<void> => annotate(deps, world, `mark move ${phase}`, change, signal);
+  const { uid } = world.disk.metadata;
+  // The other pool is promised the disk in the turn in which it is found to fit there.
+  const before = moveOfWorld(world).record?.phase;
+  const bytes = bytesOf(world.disk.status?.size ?? world.disk.spec.size);
+  await (phase === 'Copying' && (before === undefined || before === 'Dropping')
+    ? withPromise(deps.context, targetOf(world).pool, uid, bytes, mark)
+    : mark());
   // What was compared before the disk could be used again says nothing of it.
   if (phase !== 'Removing') deps.moves.forget(world.disk.metadata.uid);
   return { kind: 'wrote' };

@@ -9,6 +9,7 @@ import { diskServerOf } from '../served.ts';
 import { claimOf } from './claim.ts';
 import type { DiskStep, ServedSource } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { promised } from './promised.ts';
 import type { DiskSight, DiskWorld, ServedWorld } from './world.ts';
 
 type Ended = Taken<DiskSight>;
@@ -164,7 +165,9 @@ export const takeServed = async (
   switch (step.kind) {
     case 'serve': {
       const server = diskServerOf(deps.context, servedOf(world).pool);
-      await deps.context.effect(step.step.kind, () => server.take(identityOf(world), step.step, signal));
+      const run = (): Promise<void> =>
+        deps.context.effect(step.step.kind, () => server.take(identityOf(world), step.step, signal));
+      await (step.step.kind === 'grow' ? promised(deps.context, world, run) : run());
       return look(server, world, seen, signal);
     }
     case 'withdraw':

@@ -6,6 +6,7 @@ import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { promised } from './promised.ts';
 import { takeMove } from './take-move.ts';
 import { takeServed } from './take-served.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
@@ -81,14 +82,18 @@ export const take = async (
 ): Promise<Ended> => {
   switch (step.kind) {
     case 'addFinalizer':
-      await addFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal);
+      await promised(deps.context, world, () =>
+        addFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal),
+      );
       return { kind: 'wrote' };
     case 'removeFinalizer':
       await removeFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal);
       return { kind: 'gone' };
     case 'store': {
       const { storage, place } = at(deps, world, step.host);
-      await deps.context.effect(`store ${step.step.kind}`, () => storage.take(place, step.step, signal));
+      const run = (): Promise<void> =>
+        deps.context.effect(`store ${step.step.kind}`, () => storage.take(place, step.step, signal));
+      await (step.step.kind === 'grow' ? promised(deps.context, world, run) : run());
       return look(deps, world, seen, step.host, signal);
     }
     case 'copy':

@@ -15,7 +15,7 @@ import { attachmentOf, imageFileName, isLinked, linkedImageUid, pathIn, placeOf 
 import { isServed, loginOf, openDiskServer, servedAttachmentOf } from '../served.ts';
 import { type CdromWorld, type DiskWorld, type Lack, lack, ok } from './world.ts';
 
-type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing' | 'storage'>;
+type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing' | 'storage' | 'promises'>;
 
 /** The bus is chosen once and kept: an upgrade must not change a guest's hardware. */
 const busOf = (vm: VirtualMachine, disk: MachineDisk): DiskBus => {
@@ -87,15 +87,24 @@ const shapeOf = (
   disk: MachineDisk,
   object: VirtualDisk,
   attachment: Attachment,
+  maxBytes = Number.POSITIVE_INFINITY,
 ): DiskShape => ({
   name: disk.name,
   serial: diskSerial(object.metadata.uid),
   bus: busOf(vm, disk),
   attachment,
   // The wish: a running machine grows the disk under itself; the status follows (an image may be larger than the spec).
-  sizeBytes: Math.max(bytesOf(object.spec.size), bytesOf(object.status?.size ?? '1')),
+  sizeBytes: Math.max(Math.min(bytesOf(object.spec.size), maxBytes), bytesOf(object.status?.size ?? '1')),
   bootOrder: disk.bootOrder,
 });
+
+/** What it may grow to: a pool does not promise more than it may. */
+const promisedBytes = ({ promises }: Disks, object: VirtualDisk, pool: StoragePool): number => {
+  const [has, wanted] = [bytesOf(object.status?.size ?? object.spec.size), bytesOf(object.spec.size)];
+  return wanted > has && promises.refusal(pool, object.metadata.uid, wanted - has) !== undefined
+    ? has
+    : wanted;
+};
 
 const claimWorld = (context: Disks, vm: VirtualMachine, { metadata, status }: VirtualDisk) => {
   const ours = status?.claim?.vmUid === vm.metadata.uid;
@@ -183,7 +192,7 @@ const presentState = (
   const attachment = attachmentOf(placeOf(context.clusterId, pool), object, imageUid);
   return {
     kind: 'ready',
-    shape: shapeOf(vm, disk, object, attachment),
+    shape: shapeOf(vm, disk, object, attachment, promisedBytes(context, object, pool)),
     ...claimWorld(context, vm, object),
   };
 };
