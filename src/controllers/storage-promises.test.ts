@@ -101,7 +101,9 @@ describe('what is promised on a storage pool', () => {
     const promises = createStoragePromises(storeOf().store);
     const clock = createTestClock();
     const run = (error: Fault): Promise<void> =>
-      withPromise({ promises, clock }, local, 'a', 4 * GiB, () => Promise.reject(error));
+      withPromise({ promises, clock }, local, 'a', 4 * GiB, async () => {
+        throw error;
+      });
     await expect(run(new Fault('conflict', 'no'))).rejects.toMatchObject({ kind: 'conflict' });
     expect(promises.promised(local)).toBe(0);
     await expect(run(new Fault('unreachable', 'silence'))).rejects.toMatchObject({ kind: 'unreachable' });

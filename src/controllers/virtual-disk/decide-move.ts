@@ -156,6 +156,13 @@ const isOutOfReach = (world: DiskWorld): boolean => {
   return world.hosts.some(({ name, declaredDown }) => name === home && declaredDown !== undefined);
 };
 
+/** A host that is still let in is let out before anybody reads; undefined when there is none. */
+const letOut = ({ seen, ordinary }: Scene): Decision | undefined => {
+  const open = seen.served?.kind === 'present' && seen.served.published.length > 0;
+  const decision = open ? ordinary() : undefined;
+  return decision?.plan.kind === 'settled' ? undefined : decision;
+};
+
 const decideCopying = (scene: Scene): Decision => {
   const { world, seen, move, source, copy, ordinary } = scene;
   // Whatever became of it: what was copied completely is what there is.
@@ -166,6 +173,8 @@ const decideCopying = (scene: Scene): Decision => {
   const holder = holderOf(world, seen);
   if (holder !== undefined) return inUse(holder, move);
   if (isItself(copy)) return aliasTrouble(move);
+  const open = letOut(scene);
+  if (open !== undefined) return open;
   if (isComplete(copy) && move.compared === 'same') return mark(scene, 'Removing');
   if (move.compared === 'differs') return mark(scene, 'Dropping');
   return work(scene);
@@ -181,6 +190,8 @@ const decideRemoving = (scene: Scene): Decision => {
       : lost(`The data of the disk is gone from StoragePools ${move.from} and ${move.to}.`);
   if (!isComplete(copy)) return mark(scene, 'Copying');
   if (isItself(copy)) return aliasTrouble(move);
+  const open = letOut(scene);
+  if (open !== undefined) return open;
   switch (move.compared) {
     case 'same':
       return step({ kind: 'clearSource' }, 'Moving', moving(world));

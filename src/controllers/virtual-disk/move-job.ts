@@ -5,6 +5,7 @@
  */
 import { arrivalMark } from '../../api/identity.ts';
 import type { Chunk, HostStorage, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
+import type { DiskIdentity } from '../../drivers/storage/contract.ts';
 import { type DiskContent, digestOf, diskContent } from '../../media/disk-content.ts';
 import { readOwnQcow2 } from '../../media/qcow2-read.ts';
 import { Fault, isFault } from '../../runtime/fault.ts';
@@ -72,6 +73,8 @@ export interface MoveSource {
   readonly host: HostWorld | undefined;
   readonly sizeBytes: number;
 }
+
+const identityOf = ({ world }: MoveSource): DiskIdentity => ({ diskUid: world.disk.metadata.uid });
 
 const readSource = (
   context: ControllerContext,
@@ -145,12 +148,13 @@ const write = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const { uid: diskUid } = source.world.disk.metadata;
+  const identity = identityOf(source);
   const { sizeBytes } = source;
   const { chunks, end } = finishing(content);
   const quiet = (): void => undefined;
   if (target.served) {
     const fill = { sizeBytes, chunks, finished: end };
-    return diskServerOf(context, target.pool).fill({ diskUid }, fill, quiet, signal);
+    return diskServerOf(context, target.pool).fill(identity, fill, quiet, signal);
   }
   const digest = arrivalMark(target.pool.metadata.uid, diskUid);
   const work = {
