@@ -4,7 +4,7 @@
  * which, is for the servers and hosts to say (docs/adr/0014-moving-disks.md). Pure.
  */
 import { z } from 'zod';
-import { MOVE_ANNOTATION } from './identity.ts';
+import { MOVE_ANNOTATION, POOL_ANNOTATION } from './identity.ts';
 import { dnsSubdomain, uid } from './kit.ts';
 import type { VirtualDisk } from './virtual-disk.ts';
 
@@ -56,4 +56,15 @@ export const moveOf = ({
   const known = status?.volume?.pool;
   const elsewhere = known !== undefined && known !== from.pool && known !== to.pool;
   return disk === metadata.uid && from.pool !== to.pool && !elsewhere ? parsed.data : undefined;
+};
+
+/** What is written down together with our finalizer, before anything is made; with the host where one is known. */
+export const encodePool = (diskUid: string, { pool, host }: MoveSide): string =>
+  [diskUid, pool, ...(host === undefined ? [] : [host])].join('/');
+
+/** Where the disk was made or went; undefined for one that was begun by an earlier version. */
+export const recordedPlaceOf = ({ metadata }: Pick<VirtualDisk, 'metadata'>): MoveSide | undefined => {
+  const [disk, pool, host] = metadata.annotations?.[POOL_ANNOTATION]?.split('/') ?? [];
+  const parsed = side.safeParse({ pool, ...(host === undefined ? {} : { host }) });
+  return disk === metadata.uid && parsed.success ? parsed.data : undefined;
 };

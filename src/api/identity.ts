@@ -9,6 +9,8 @@ export const MACHINE_LABEL = 'ovcp.dev/machine';
 /** Annotation of the same disk: uid of its machine. */
 export const MACHINE_UID_ANNOTATION = 'ovcp.dev/machine-uid';
 
+/** Annotation of a VirtualDisk: its uid, and where it is made, in case that its status is lost (disk-move.ts). */
+export const POOL_ANNOTATION = 'ovcp.dev/storage-pool';
 /** Annotation of a VirtualDisk on its way to another StoragePool: from where to where, and how far (disk-move.ts). */
 export const MOVE_ANNOTATION = 'ovcp.dev/move';
 

@@ -1,5 +1,5 @@
 /** The StoragePool where the data of a disk is, which is not always the one that its spec names. Pure. */
-import type { MoveRecord } from '../api/disk-move.ts';
+import { type MoveRecord, recordedPlaceOf } from '../api/disk-move.ts';
 import type { StoragePool } from '../api/storage-pool.ts';
 import type { VirtualDisk } from '../api/virtual-disk.ts';
 import type { Kinds } from './context.ts';
@@ -11,12 +11,12 @@ export const poolByUid = ({ storagePools }: Pools, uid: string): StoragePool | u
 
 /**
  * A pool that was made anew under its name is the one that the spec names: the data did not go anywhere. `record`
- * comes first, since a status can be lost; that it may have been written by somebody else does no harm, because names
+ * comes first, since a status can be lost, and for that case what was written with our finalizer comes last. That they may have been written by somebody else does no harm, because names
  * of volumes are derived from the uid of the disk wherever they are used (docs/adr/0010-a-status-is-no-evidence.md).
  */
 export const homePoolOf = (kinds: Pools, disk: VirtualDisk, record?: MoveRecord): StoragePool | undefined => {
   if (record !== undefined) return poolByUid(kinds, record.from.pool);
   const named = kinds.storagePools.store.get(disk.spec.storagePoolRef.name);
-  const uid = disk.status?.volume?.pool;
+  const uid = disk.status?.volume?.pool ?? recordedPlaceOf(disk)?.pool;
   return uid === undefined || uid === named?.metadata.uid ? named : (poolByUid(kinds, uid) ?? named);
 };

@@ -1,6 +1,6 @@
 /** Named indexes of the stores: who refers to whom, so that a change finds the objects it matters to. Pure. */
 
-import { moveOf } from '../api/disk-move.ts';
+import { moveOf, recordedPlaceOf } from '../api/disk-move.ts';
 import type { Host } from '../api/host.ts';
 import { macAddress, templateDiskName, vmUuid } from '../api/identity.ts';
 import type { StoragePool } from '../api/storage-pool.ts';
@@ -64,7 +64,8 @@ export const diskIndexes = {
   /** UIDs of pools where data of it is, or may be. */
   poolUid: (disk: VirtualDisk) => {
     const move = moveOf(disk);
-    return unique([disk.status?.volume?.pool, move?.from.pool, move?.to.pool]);
+    const home = disk.status?.volume?.pool ?? recordedPlaceOf(disk)?.pool;
+    return unique([home, move?.from.pool, move?.to.pool]);
   },
   host: (disk: VirtualDisk) => unique([disk.status?.host]),
   /** Keys of images. */

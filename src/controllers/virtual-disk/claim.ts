@@ -74,6 +74,7 @@ export const homeOf = (world: DiskWorld): string | undefined => {
   const record = world.move?.record;
   const bound = record === undefined ? world.disk.status?.host : record.from.host;
   if (bound !== undefined) return bound;
+  if (!world.shared && record === undefined && world.recordedHost !== undefined) return world.recordedHost;
   if (world.shared) return world.hosts.find(({ usable }) => usable)?.name;
   if (world.source.kind === 'disk') return world.source.host;
   const [first] = world.users.filter(({ host, deleting }) => host !== undefined && !deleting).toSorted(byAge);

@@ -91,6 +91,8 @@ const decideBegin = (world: DiskWorld, seen: DiskSight, move: MoveWorld, ordinar
   if (source === 'gone' && isComplete(copy)) return onItsWay(world, 0);
   const base = ordinary();
   if (base.plan.kind !== 'settled' || base.health !== 'ok') return base;
+  // On which host it is was lost with its status.
+  if (source !== 'complete') return base;
   const { lack, target, from, to } = move;
   if (lack !== undefined)
     return wait(

@@ -189,7 +189,7 @@ export const decideServed = (world: DiskWorld, seen: DiskSight): Decision => {
       decideClaimed(world, seen, sight)
     );
   // What was there once is never made anew: an empty disk in place of lost data helps nobody.
-  if (world.disk.status?.volume !== undefined || world.move?.record !== undefined) {
+  if (world.disk.status?.volume !== undefined || world.move !== undefined) {
     const message = 'The disk is gone from the storage server; somebody removed it there.';
     return wait('trouble', 'DiskLost', message);
   }

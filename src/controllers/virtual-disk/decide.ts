@@ -156,7 +156,7 @@ const decideAt = (world: DiskWorld, seen: DiskSight, home: string): Decision => 
   const looked = seen.volumes.find((it) => it.host === home);
   if (looked === undefined)
     return wait('unknown', 'StorageNotReady', `The storage pool cannot be looked at on ${home}.`);
-  const made = world.disk.status?.volume !== undefined || world.move?.record !== undefined;
+  const made = world.disk.status?.volume !== undefined || world.move !== undefined;
   if (looked.sight.kind === 'present' && looked.sight.volume.complete)
     return decidePresent(world, seen, home, looked.sight.volume);
   // What was there once is never made anew: an empty disk in place of lost data helps nobody.

@@ -1,5 +1,5 @@
 /** The world of one disk, from stores alone. */
-import { moveOf } from '../../api/disk-move.ts';
+import { moveOf, recordedPlaceOf } from '../../api/disk-move.ts';
 import {
   diskVolumeName,
   domainName,
@@ -252,8 +252,11 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
   const disk = context.kinds.disks.store.get(key);
   if (disk === undefined) return undefined;
   const record = moveOf(disk);
-  const made = disk.status?.volume !== undefined || record !== undefined;
   const pool = homePoolOf(context.kinds, disk, record);
+  // Its status was lost: nobody could name another pool before the disk was made.
+  const elsewhere =
+    recordedPlaceOf(disk) !== undefined && pool?.metadata.name !== disk.spec.storagePoolRef.name;
+  const made = disk.status?.volume !== undefined || record !== undefined || elsewhere;
   const users = usersOf(context, disk);
   const copies = copiesOf(context, disk);
   const served = servedOf(context, disk, pool);
@@ -279,6 +282,7 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
     ),
     orphanedImage: served === undefined ? orphanedImage(context, disk) : undefined,
     job: jobs.get(disk.metadata.uid),
+    recordedHost: recordedPlaceOf(disk)?.host,
     noRoom: noRoomOf(context, disk, pool),
     move: made ? moveWorldOf(deps, disk, pool, users) : undefined,
     granting: deps.granting.has(disk.metadata.uid),

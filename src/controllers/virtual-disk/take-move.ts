@@ -1,11 +1,12 @@
 /** One step of a disk's move to another StoragePool. */
-import { encodeMove, type MovePhase, type MoveRecord } from '../../api/disk-move.ts';
-import { MOVE_ANNOTATION } from '../../api/identity.ts';
+import { encodeMove, encodePool, type MovePhase, type MoveRecord } from '../../api/disk-move.ts';
+import { MOVE_ANNOTATION, POOL_ANNOTATION } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { JsonPatch } from '../../runtime/finalizer.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { FIELD_MANAGER } from '../context.ts';
+import { annotationPath } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
 import { diskServerOf } from '../served.ts';
 import { withPromise } from '../storage-promises.ts';
@@ -58,7 +59,7 @@ const nextRecord = (world: DiskWorld, phase: MovePhase): MoveRecord => {
   };
 };
 
-const PATH = `/metadata/annotations/${MOVE_ANNOTATION.replaceAll('/', '~1')}`;
+const PATH = annotationPath(MOVE_ANNOTATION);
 
 /**
  * The object as it was read, or nothing: a machine that was given the disk meanwhile, another pool in the spec and a
@@ -112,7 +113,13 @@ const markMove = async (
 
 /** What is seen from here on belongs to another world: the next pass looks. */
 const endMove = async (deps: GatherDeps, world: DiskWorld, signal: AbortSignal): Promise<Ended> => {
-  await annotate(deps, world, 'end move', [{ op: 'remove', path: PATH }], signal);
+  const { phase, from, to } = recordOf(world);
+  const pool = encodePool(world.disk.metadata.uid, phase === 'Removing' ? to : from);
+  const change: JsonPatch = [
+    { op: 'remove', path: PATH },
+    { op: 'add', path: annotationPath(POOL_ANNOTATION), value: pool },
+  ];
+  await annotate(deps, world, 'end move', change, signal);
   deps.moves.forget(world.disk.metadata.uid);
   return { kind: 'started', afterMs: 0 };
 };

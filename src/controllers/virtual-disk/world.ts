@@ -148,6 +148,8 @@ export interface DiskWorld {
   readonly orphanedImage?: string | undefined;
   readonly job?: JobState<void> | undefined;
   readonly move?: MoveWorld | undefined;
+  /** Host where it went on a HostLocal pool, for when its status is lost. */
+  readonly recordedHost?: string | undefined;
   /** Why the disk cannot be made, or grown, on its pool: so much may not be promised. */
   readonly noRoom?: string | undefined;
   /** A write that gives the disk to a machine is on its way. */
