@@ -11,6 +11,7 @@ import { createStoragePromises } from '../../../src/controllers/storage-promises
 import { decide } from '../../../src/controllers/virtual-disk/decide.ts';
 import { type GatherDeps, gather } from '../../../src/controllers/virtual-disk/gather.ts';
 import { createMoveMemory } from '../../../src/controllers/virtual-disk/move-memory.ts';
+import { sampleDisk } from '../../../src/controllers/virtual-disk/sample-world.ts';
 import { see } from '../../../src/controllers/virtual-disk/see.ts';
 import { statusOf } from '../../../src/controllers/virtual-disk/status.ts';
 import { take } from '../../../src/controllers/virtual-disk/take.ts';
@@ -26,6 +27,7 @@ import { Fault, isFault, toFault } from '../../../src/runtime/fault.ts';
 import { createJobs } from '../../../src/runtime/jobs.ts';
 import { silentLog } from '../../../src/runtime/log.ts';
 import { marker, written } from '../../faults/disk-data.ts';
+import { createTable } from './table.ts';
 
 const clusterId = 'cluster-1';
 export const diskUid = 'd0000000-0000-4000-8000-000000000001';
@@ -34,40 +36,6 @@ const clock = systemClock();
 const never = new AbortController().signal;
 const stamp = { resourceVersion: '1', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' };
 const whole = written(marker);
-
-type Indexers<T> = Readonly<Record<string, (object: T) => readonly string[]>>;
-
-interface Kept {
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
-
-/** The part of a store that controllers read. */
-const createTable = <T extends Kept>(indexers: Indexers<T>) => {
-  const rows = new Map<string, T>();
-  const listeners = new Set<(change: { key: string; old: T | undefined; new: T | undefined }) => void>();
-  const keyOf = ({ metadata: { name, namespace } }: T): string =>
-    namespace === undefined ? name : `${namespace}/${name}`;
-  return {
-    get: (at: string) => rows.get(at),
-    list: () => [...rows.values()],
-    byIndex: (index: string, value: string) =>
-      [...rows.values()].filter((row) => indexers[index]?.(row).includes(value) === true),
-    subscribe: (listener: Parameters<typeof listeners.add>[0]) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-    put: (row: T): void => {
-      const old = rows.get(keyOf(row));
-      rows.set(keyOf(row), row);
-      for (const listener of listeners) listener({ key: keyOf(row), old, new: row });
-    },
-    remove: (at: string): void => {
-      const old = rows.get(at);
-      rows.delete(at);
-      for (const listener of listeners) listener({ key: at, old, new: undefined });
-    },
-  };
-};
 
 const poolOf = (name: string, uid: string, simulated: object, topology: string): StoragePool =>
   ({
@@ -325,25 +293,9 @@ export const createMovesLab = async () => {
     disk: () => disks.get(key),
     /** Makes the disk there and writes the marker on it. */
     make: async (pool: string): Promise<void> => {
-      disks.put({
-        apiVersion: 'ovcp.dev/v1alpha1',
-        kind: 'VirtualDisk',
-        metadata: {
-          ...stamp,
-          namespace: 'team-a',
-          name: 'data',
-          uid: diskUid,
-        },
-        spec: {
-          size: '1Gi',
-          storagePoolRef: { name: pool },
-          source: { type: 'Blank' },
-          format: 'qcow2',
-          reclaimPolicy: 'Delete',
-          deletionProtection: false,
-        },
-        ...(pool === 'local' ? { status: { host: 'kvm.one' } } : {}),
-      } as VirtualDisk);
+      const made = { metadata: { ...stamp, uid: diskUid, finalizers: [] } };
+      const bound = pool === 'local' ? { status: { host: 'kvm.one' } } : {};
+      disks.put(sampleDisk({ storagePoolRef: { name: pool } }, { ...made, ...bound }));
       await settle();
       for (const file of files()) file.pieces = marker;
       const at = served();
@@ -356,7 +308,8 @@ export const createMovesLab = async () => {
         metadata: { ...disk.metadata, generation: disk.metadata.generation + 1 },
         spec: { ...disk.spec, storagePoolRef: { name: pool } },
       })),
-    loseStatus: (): void => change(({ status: _, ...disk }) => disk),
+    loseStatus: (): void =>
+      change(({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata, spec })),
     remove: (): void => {
       marked = false;
       change((disk) => ({
