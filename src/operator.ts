@@ -15,6 +15,7 @@ import {
 } from './controllers/storage-fleet.ts';
 import { observeStoragePools } from './controllers/storage-metrics.ts';
 import { createStoragePoolController } from './controllers/storage-pool/controller.ts';
+import { createStoragePromises } from './controllers/storage-promises.ts';
 import { createDiskController } from './controllers/virtual-disk/controller.ts';
 import { createMachineController } from './controllers/virtual-machine/controller.ts';
 import { createImageController } from './controllers/virtual-machine-image/controller.ts';
@@ -212,6 +213,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     secrets,
     fleet,
     storage,
+    promises: createStoragePromises(kinds.disks.store),
     clock,
     releasing: new Set(),
     opening: new Set(),

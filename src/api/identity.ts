@@ -9,6 +9,11 @@ export const MACHINE_LABEL = 'ovcp.dev/machine';
 /** Annotation of the same disk: uid of its machine. */
 export const MACHINE_UID_ANNOTATION = 'ovcp.dev/machine-uid';
 
+/** Annotation of a VirtualDisk: its uid, and where it is made, in case that its status is lost (disk-move.ts). */
+export const POOL_ANNOTATION = 'ovcp.dev/storage-pool';
+/** Annotation of a VirtualDisk on its way to another StoragePool: from where to where, and how far (disk-move.ts). */
+export const MOVE_ANNOTATION = 'ovcp.dev/move';
+
 /** Namespace of our UUIDs: the UUIDv5 of the DNS name ovcp.dev, so that no other derivation meets ours. */
 const OVCP_NAMESPACE = 'f0b8bf12-d697-5feb-924d-c96d52e602e2';
 
@@ -57,6 +62,13 @@ export const macAddress = (vmUid: string, nicName: string): string => {
 
 /** Name of a disk's volume in its storage pool. */
 export const diskVolumeName = (uid: string, format: 'qcow2' | 'raw'): string => `ovcp-disk-${uid}.${format}`;
+
+/**
+ * Digest in the marker of a volume that was copied into that pool by a move. It tells such a copy from the very volume
+ * it shall be a copy of, which is what the folder shows when two StoragePools are one storage.
+ */
+export const arrivalMark = (poolUid: string, diskUid: string): string =>
+  `sha256:${sha256('arrival', poolUid, diskUid)}`;
 
 /** Name of an image's volume, before its extension. */
 export const imageVolumeName = (uid: string): string => `ovcp-image-${uid}`;

@@ -40,6 +40,11 @@ const common = {
     .meta({ minItems: 1 })
     .describe('What may be kept here.'),
   allowedNamespaces: allowedNamespaces(),
+  overProvisionPercent: int(1, 100_000)
+    .optional()
+    .describe(
+      'How much may be promised to disks, in percent of the capacity: the sum of their sizes, whatever they take of it. Absent means no limit.',
+    ),
   maxImageSize: quantityBetween('1Mi', '64Ti', 'maxImageSize')
     .default('100Gi')
     .describe('Images whose virtual size is larger are refused.'),
@@ -250,6 +255,9 @@ export const storagePoolStatus = z.object({
   capacity: quantity().optional().describe('Size of the storage, over all hosts when HostLocal.'),
   used: quantity().optional().describe('What is used of it.'),
   available: quantity().optional().describe('Free space, over all hosts when HostLocal.'),
+  allocated: quantity()
+    .optional()
+    .describe('What is promised to disks: the sum of their sizes, whatever they take of the storage.'),
   sharedMarker: z
     .boolean()
     .optional()
@@ -301,6 +309,7 @@ export const storagePool = {
     { name: 'Disks', type: 'integer', jsonPath: '.status.disks' },
     { name: 'Images', type: 'integer', jsonPath: '.status.images' },
     { name: 'Available', type: 'string', jsonPath: '.status.available', priority: 1 },
+    { name: 'Allocated', type: 'string', jsonPath: '.status.allocated', priority: 1 },
     { name: 'Roles', type: 'string', jsonPath: '.spec.roles', priority: 1 },
     messageColumn,
     ...readyColumns,

@@ -15,6 +15,7 @@ import {
   dnsSubdomain,
   growOnly,
   immutable,
+  int,
   type Output,
   quantity,
   quantityBetween,
@@ -70,7 +71,9 @@ const source = immutable(
 
 export const virtualDiskSpec = z.object({
   size: diskSize(),
-  storagePoolRef: immutable(reference('StoragePool the disk lives in.'), 'storagePoolRef'),
+  storagePoolRef: reference(
+    'StoragePool the disk lives in. Another one moves it there, once no machine uses it.',
+  ),
   source: source.default({ type: 'Blank' }).describe('What the disk begins with.'),
   format: immutable(z.enum(['qcow2', 'raw']), 'format')
     .default('qcow2')
@@ -100,12 +103,24 @@ export const virtualDiskStatus = z.object({
       pool: uid().describe('UID of the StoragePool.'),
       name: text(128).describe('Name of the volume on the storage.'),
       format: z.enum(['qcow2', 'raw']).describe('Format of the volume.'),
+      standalone: z
+        .boolean()
+        .optional()
+        .describe('It was made as a linked clone, and stands on no image since it was moved.'),
     })
     .optional()
     .describe('Where the data is.'),
   size: quantity().optional().describe('Size the disk has now.'),
   allocated: quantity().optional().describe('Space it takes on the storage.'),
   claim: claim.optional().describe('Who uses the disk now.'),
+  move: z
+    .object({
+      from: dnsSubdomain().describe('Name of the StoragePool where its data is.'),
+      to: dnsSubdomain().describe('Name of the StoragePool it is copied to.'),
+      percent: int(0, 100).optional().describe('How much of it is copied and compared.'),
+    })
+    .optional()
+    .describe('Absent unless the disk is on its way to another StoragePool.'),
   image: z
     .object({
       uid: uid().describe('UID of the image.'),
@@ -142,5 +157,11 @@ export const virtualDisk = {
   ],
   spec: virtualDiskSpec,
   status: virtualDiskStatus,
-  rules: [],
+  rules: [
+    {
+      cel: 'self.spec.storagePoolRef == oldSelf.spec.storagePoolRef || (has(self.status) && has(self.status.volume))',
+      message:
+        'storagePoolRef can be changed once the disk is made: before that, delete it and make another one',
+    },
+  ],
 } as const satisfies KindDefinition;

@@ -13,6 +13,7 @@ import type { KubeObject } from '../kube/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Effect } from '../runtime/pass.ts';
 import type { StorageFleet } from './storage-fleet.ts';
+import type { StoragePromises } from './storage-promises.ts';
 
 /** A Secret as the API server sends it: values are base64. Read by name when needed, never listed or cached. */
 export interface Secret extends KubeObject {
@@ -58,6 +59,7 @@ export interface ControllerContext {
   readonly secrets: Resource<Secret>;
   readonly fleet: Fleet;
   readonly storage: StorageFleet;
+  readonly promises: StoragePromises;
   readonly clock: Clock;
   /** UIDs of disks whose claim is being taken back by a write on its way: nobody may start on the cached claim. */
   readonly releasing: Set<string>;

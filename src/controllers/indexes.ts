@@ -1,5 +1,6 @@
 /** Named indexes of the stores: who refers to whom, so that a change finds the objects it matters to. Pure. */
 
+import { moveOf, recordedPlaceOf } from '../api/disk-move.ts';
 import type { Host } from '../api/host.ts';
 import { macAddress, templateDiskName, vmUuid } from '../api/identity.ts';
 import type { StoragePool } from '../api/storage-pool.ts';
@@ -60,6 +61,12 @@ export const diskIndexes = {
   uid: (disk: VirtualDisk) => [disk.metadata.uid],
   namespace: (disk: VirtualDisk) => [disk.metadata.namespace],
   storagePool: (disk: VirtualDisk) => [disk.spec.storagePoolRef.name],
+  /** UIDs of pools where data of it is, or may be. */
+  poolUid: (disk: VirtualDisk) => {
+    const move = moveOf(disk);
+    const home = disk.status?.volume?.pool ?? recordedPlaceOf(disk)?.pool;
+    return unique([home, move?.from.pool, move?.to.pool]);
+  },
   host: (disk: VirtualDisk) => unique([disk.status?.host]),
   /** Keys of images. */
   image: (disk: VirtualDisk) =>
@@ -68,11 +75,11 @@ export const diskIndexes = {
   imageUid: (disk: VirtualDisk) => unique([disk.status?.image?.uid]),
   /** UID of the machine that holds the claim, whether or not its spec still names the disk. */
   holder: (disk: VirtualDisk) => unique([disk.status?.claim?.vmUid]),
-  /** Pool and host of disks that are claimed: `<pool>@<host>`. */
-  usedOn: (disk: VirtualDisk) =>
-    disk.status?.claim?.host === undefined
-      ? []
-      : [`${disk.spec.storagePoolRef.name}@${disk.status.claim.host}`],
+  /** UID of the pool, and host, of disks that are claimed: `<uid>@<host>`. */
+  usedOn: (disk: VirtualDisk) => {
+    const { claim, volume } = disk.status ?? {};
+    return claim?.host === undefined || volume === undefined ? [] : [`${volume.pool}@${claim.host}`];
+  },
   /** Keys of disks that this one is copied from. */
   source: (disk: VirtualDisk) =>
     disk.spec.source.type === 'Disk' ? [besides(disk, disk.spec.source.diskRef.name)] : [],
@@ -90,6 +97,7 @@ export const hostIndexes = {
 };
 
 export const storagePoolIndexes = {
+  uid: (pool: StoragePool) => [pool.metadata.uid],
   hostPool: (pool: StoragePool) => pool.spec.hostPoolRefs.map((ref) => ref.name),
 };
 

@@ -84,3 +84,6 @@ export const isNews = (old: Ours | undefined, now: Ours | undefined): boolean =>
   old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
   (old.metadata.finalizers ?? []).join() !== (now.metadata.finalizers ?? []).join() ||
   JSON.stringify(old.metadata.annotations) !== JSON.stringify(now.metadata.annotations);
+
+/** Of an annotation in a JSON patch (RFC 6901). */
+export const annotationPath = (name: string): string => `/metadata/annotations/${name.replaceAll('/', '~1')}`;

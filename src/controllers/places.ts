@@ -76,8 +76,12 @@ export const imageFileName = (uid: string, format: 'raw' | 'qcow2' | 'iso'): str
 
 export const pathIn = (place: StoragePlace, volume: string): string => `${place.path}/${volume}`;
 
-/** Whether the disk shares unchanged data with its image: only qcow2 can. */
+/** Whether the disk shares unchanged data with its image: only qcow2 can, and one that was moved does no longer. */
 export const isLinked = (disk: VirtualDisk): boolean =>
+  disk.status?.volume?.standalone !== true && wasLinked(disk);
+
+/** Whether it was made so. */
+export const wasLinked = (disk: VirtualDisk): boolean =>
   disk.spec.source.type === 'Image' &&
   (disk.spec.source.clone ?? 'Linked') === 'Linked' &&
   disk.spec.format === 'qcow2';

@@ -7,6 +7,7 @@ import type { StoreReader } from '../kube/contract.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { toFault } from '../runtime/fault.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { promiseLimit } from './storage-promises.ts';
 
 /** A server whose calls are timed: `driver_call_seconds` by driver, step and outcome. */
 export const measureServer = (
@@ -36,7 +37,7 @@ export const measureServer = (
 };
 
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
-type Read = (status: StoragePoolStatus) => readonly Sample[];
+type Read = (status: StoragePoolStatus, spec: StoragePool['spec']) => readonly Sample[];
 
 const one = (value: number | undefined): readonly Sample[] => (value === undefined ? [] : [[{}, value]]);
 const size = (text: string | undefined): readonly Sample[] =>
@@ -71,8 +72,8 @@ export const observeStoragePools = (
       registers: [registry],
       collect: () => {
         made.reset();
-        for (const { metadata, status } of store.list()) {
-          for (const [labels, value] of read(status ?? {}))
+        for (const { metadata, spec, status } of store.list()) {
+          for (const [labels, value] of read(status ?? {}, spec))
             made.set({ pool: metadata.name, ...labels }, value);
         }
       },
@@ -88,6 +89,15 @@ export const observeStoragePools = (
   gauge('ovcp_storage_pool_split_brain', 'Files in split-brain.', [], ({ heal }) => one(heal?.splitBrain));
   gauge('ovcp_storage_pool_capacity_bytes', 'Size.', [], ({ capacity }) => size(capacity));
   gauge('ovcp_storage_pool_available_bytes', 'Free space.', [], ({ available }) => size(available));
+  gauge('ovcp_storage_pool_allocated_bytes', 'Sum of the sizes of its disks.', [], ({ allocated }) =>
+    size(allocated),
+  );
+  gauge(
+    'ovcp_storage_pool_allocatable_bytes',
+    'What may be promised to disks; none without overProvisionPercent.',
+    [],
+    (status, spec) => one(promiseLimit({ spec, status })),
+  );
   gauge('ovcp_storage_pool_hosts_ready', 'Hosts where it can be used.', [], ({ hostsReady }) =>
     one(hostsReady),
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../runtime/fault.ts';
-import { type RawChunk, type ReadRange, readQcow2 } from './qcow2-read.ts';
+import { type RawChunk, type ReadRange, readOwnQcow2, readQcow2 } from './qcow2-read.ts';
 import { sampleQcow2 } from './qcow2-sample.ts';
 
 const cluster = 65_536;
@@ -80,5 +80,39 @@ describe('readQcow2', () => {
       throw new TypeError('gone');
     };
     await expect(contentOf(readQcow2(broken))).rejects.toThrow('gone');
+  });
+});
+
+describe('readOwnQcow2', () => {
+  const byteAt = (content: Buffer, number: number): number | undefined => content[number * cluster + 1];
+
+  it('takes from below what the disk does not hold, and nothing where it holds zeros', async () => {
+    const top = image([at(6), 0n, at(5) | 1n, 0n]);
+    const below = image([at(5), at(7), at(6), 0n]);
+    const content = await contentOf(readOwnQcow2(ranges(top), ranges(below)));
+    expect(content.byteLength).toBe(size);
+    expect([0, 1, 2, 3].map((number) => byteAt(content, number))).toEqual([0x62, 0x63, 0, 0]);
+  });
+
+  it('goes on in zeros where what is below ends', async () => {
+    const top = image([0n, 0n, 0n, at(7)]);
+    const below = image([at(5), at(6)]);
+    below.writeBigUInt64BE(BigInt(2 * cluster - 100), 24);
+    const content = await contentOf(readOwnQcow2(ranges(top), ranges(below)));
+    expect([0, 1, 2, 3].map((number) => byteAt(content, number))).toEqual([0x61, 0x62, 0, 0x63]);
+    expect(content.subarray(2 * cluster - 100, 2 * cluster).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('reads a disk that was not closed and names what it stands on, which a copy of ours may not', async () => {
+    const used = image([at(5), 0n, 0n, 0n]);
+    used.writeBigUInt64BE(1n, 72);
+    used.writeBigUInt64BE(112n, 8);
+    used.writeUInt32BE(9, 16);
+    const content = await contentOf(readOwnQcow2(ranges(used), ranges(image([at(6), at(6), 0n, 0n]))));
+    expect([0, 1, 2, 3].map((number) => byteAt(content, number))).toEqual([0x61, 0x62, 0, 0]);
+    await expect(contentOf(readQcow2(ranges(used)))).rejects.toMatchObject({ reason: 'ImageFormatRefused' });
+    await expect(contentOf(readOwnQcow2(ranges(image([0n])), ranges(used)))).rejects.toMatchObject({
+      reason: 'ImageFormatRefused',
+    });
   });
 });

@@ -4,7 +4,7 @@
  * Format: qemu docs/interop/qcow2.txt.
  */
 import { refusedFormat } from './image-fault.ts';
-import { inspectQcow2, type Qcow2Info, qcow2PrefixBytes } from './qcow2.ts';
+import { inspectOwnQcow2, inspectQcow2, type Qcow2Info, qcow2PrefixBytes } from './qcow2.ts';
 
 /** Bytes, or a hole of that many zero bytes. */
 export type RawChunk = Uint8Array | { readonly hole: number };
@@ -29,9 +29,16 @@ interface Layout {
   readonly l1Entries: number;
 }
 
-/** A stretch of the disk: at an offset of the file, or nowhere (zeros). */
+/** A stretch of the disk: at an offset of the file, zeros, or not in this file (what it stands on has it). */
 interface Extent {
-  readonly at: number | undefined;
+  readonly at: number | 'zeros' | 'below';
+  readonly bytes: number;
+}
+
+/** The same with the file that has it, for a disk that stands on another file. */
+interface Stretch {
+  readonly source: 'file' | 'below';
+  readonly at: number;
   readonly bytes: number;
 }
 
@@ -81,11 +88,11 @@ const offsetOf = (entry: bigint, { clusterBytes }: Layout): number => {
   return offset % clusterBytes === 0 ? offset : refuse('one of its clusters is misplaced');
 };
 
-const clusterOf = (entry: bigint, layout: Layout): number | undefined => {
+const clusterOf = (entry: bigint, layout: Layout): Extent['at'] => {
   if ((entry & COMPRESSED) !== 0n) refuse('it has compressed clusters, which no copy of ours has');
-  if (layout.version === 3 && (entry & ZERO) !== 0n) return undefined;
+  if (layout.version === 3 && (entry & ZERO) !== 0n) return 'zeros';
   const offset = offsetOf(entry, layout);
-  return offset === 0 ? undefined : offset;
+  return offset === 0 ? 'below' : offset;
 };
 
 /** Every cluster in the order of the disk, whole tables of nothing in one. */
@@ -97,7 +104,7 @@ async function* clusters(read: ReadRange, layout: Layout): AsyncGenerator<Extent
     const span = Math.min(perTable * clusterBytes, virtualSizeBytes - from);
     const offset = offsetOf(l1.getBigUint64(table * ENTRY_BYTES), layout);
     if (offset === 0) {
-      yield { at: undefined, bytes: span };
+      yield { at: 'below', bytes: span };
       continue;
     }
     const count = Math.ceil(span / clusterBytes);
@@ -110,7 +117,7 @@ async function* clusters(read: ReadRange, layout: Layout): AsyncGenerator<Extent
 }
 
 const follows = (a: Extent, b: Extent): boolean =>
-  a.at === undefined ? b.at === undefined : b.at === a.at + a.bytes;
+  typeof a.at === 'number' ? b.at === a.at + a.bytes : b.at === a.at;
 
 /** What lies in a row in the file is read in one go. */
 async function* runs(extents: AsyncIterable<Extent>): AsyncGenerator<Extent, void, void> {
@@ -145,9 +152,12 @@ async function* data(
 }
 
 /** What the file's header says, from its first bytes. Throws Fault `invalid`, reason ImageFormatRefused. */
-const openQcow2 = async (read: ReadRange): Promise<Layout> => {
+const openQcow2 = async (
+  read: ReadRange,
+  inspect: (prefix: Uint8Array) => Qcow2Info = inspectQcow2,
+): Promise<Layout> => {
   const header = await bytesOf(read, 0, qcow2PrefixBytes);
-  return layoutOf(inspectQcow2(header), header);
+  return layoutOf(inspect(header), header);
 };
 
 /**
@@ -157,7 +167,67 @@ const openQcow2 = async (read: ReadRange): Promise<Layout> => {
 export async function* readQcow2(read: ReadRange): AsyncGenerator<RawChunk, void, void> {
   const layout = await openQcow2(read);
   for await (const { at, bytes } of runs(clusters(read, layout))) {
-    if (at === undefined) yield { hole: bytes };
-    else yield* data(read, at, bytes, layout.clusterBytes);
+    if (typeof at === 'number') yield* data(read, at, bytes, layout.clusterBytes);
+    else yield { hole: bytes };
+  }
+}
+
+/** The next stretches of what lies below, as many bytes as asked for; zeros where it ends. Both go forward alone. */
+const createCursor = (extents: AsyncGenerator<Extent, void, void>) => {
+  let rest: Extent | undefined;
+  const next = async (limit: number): Promise<Extent> => {
+    rest ??= (await extents.next()).value ?? { at: 'zeros', bytes: Number.POSITIVE_INFINITY };
+    const bytes = Math.min(limit, rest.bytes);
+    const extent: Extent = { at: rest.at === 'below' ? 'zeros' : rest.at, bytes };
+    const left = rest.bytes - bytes;
+    const after = typeof rest.at === 'number' ? rest.at + bytes : rest.at;
+    rest = left === 0 ? undefined : { at: after, bytes: left };
+    return extent;
+  };
+  return { next };
+};
+
+/** Every stretch of a disk on top of another file, in the order of the disk; undefined `source`: zeros. */
+async function* layered(
+  top: AsyncIterable<Extent>,
+  below: AsyncGenerator<Extent, void, void>,
+): AsyncGenerator<Stretch | { readonly bytes: number }, void, void> {
+  const cursor = createCursor(below);
+  for await (const { at, bytes } of top) {
+    for (let left = bytes; left > 0; ) {
+      const under = await cursor.next(left);
+      left -= under.bytes;
+      if (at === 'below')
+        yield typeof under.at === 'number'
+          ? { source: 'below', at: under.at, bytes: under.bytes }
+          : { bytes: under.bytes };
+    }
+    if (typeof at === 'number') yield { source: 'file', at, bytes };
+    else if (at === 'zeros') yield { bytes };
+  }
+}
+
+/**
+ * The same of a disk that a machine has used: it may stand on one of our flat copies, `below`, and may not have been
+ * closed. Exactly as long as its own virtual size.
+ */
+export async function* readOwnQcow2(
+  read: ReadRange,
+  below: ReadRange | undefined,
+): AsyncGenerator<RawChunk, void, void> {
+  const layout = await openQcow2(read, inspectOwnQcow2);
+  const top = runs(clusters(read, layout));
+  if (below === undefined) {
+    for await (const { at, bytes } of top) {
+      if (typeof at === 'number') yield* data(read, at, bytes, layout.clusterBytes);
+      else yield { hole: bytes };
+    }
+    return;
+  }
+  const base = await openQcow2(below);
+  for await (const stretch of layered(top, runs(clusters(below, base)))) {
+    if (!('source' in stretch)) yield { hole: stretch.bytes };
+    else if (stretch.source === 'file') yield* data(read, stretch.at, stretch.bytes, layout.clusterBytes);
+    else yield* data(below, stretch.at, stretch.bytes, base.clusterBytes);
   }
 }

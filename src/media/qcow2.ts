@@ -45,18 +45,19 @@ const readOffset = (view: DataView, at: number, what: string): number => {
   return value > BigInt(Number.MAX_SAFE_INTEGER) ? refuse(`its ${what} is absurd`) : Number(value);
 };
 
-const checkIncompatible = (bits: bigint): void => {
+const checkIncompatible = (bits: bigint, ours: boolean): void => {
   if ((bits & incompatible.dataFile) !== 0n) refuse('it keeps its data in an external file');
-  if ((bits & incompatible.dirty) !== 0n)
+  // Of a disk of ours whose emulator was killed: its reference counts are out of date, and nobody here reads them.
+  if (!ours && (bits & incompatible.dirty) !== 0n)
     refuse('it was not closed cleanly; run qemu-img check -r all on it');
   if ((bits & incompatible.corrupt) !== 0n) refuse('it is marked as corrupt');
-  const unknown = bits & ~(incompatible.compression | incompatible.extendedL2);
+  const unknown = bits & ~(incompatible.compression | incompatible.extendedL2 | incompatible.dirty);
   if (unknown !== 0n) refuse(`it uses unknown incompatible features (0x${unknown.toString(16)})`);
 };
 
-const checkAutoclear = (bits: bigint): void => {
+const checkAutoclear = (bits: bigint, ours: boolean): void => {
   if ((bits & autoclear.rawDataFile) !== 0n) refuse('it keeps its data in an external file');
-  if ((bits & autoclear.bitmaps) !== 0n) refuse('it carries bitmaps');
+  if (!ours && (bits & autoclear.bitmaps) !== 0n) refuse('it carries bitmaps');
 };
 
 interface Features {
@@ -76,11 +77,11 @@ const readCompression = (view: DataView, headerLength: number, bit: boolean): 'z
   return type === 1 ? 'zstd' : 'zlib';
 };
 
-const readFeatures = (view: DataView, clusterBytes: number): Features => {
+const readFeatures = (view: DataView, clusterBytes: number, ours: boolean): Features => {
   if (view.byteLength < 104) return refuse('its header is cut off');
   const bits = view.getBigUint64(72);
-  checkIncompatible(bits);
-  checkAutoclear(view.getBigUint64(88));
+  checkIncompatible(bits, ours);
+  checkAutoclear(view.getBigUint64(88), ours);
   if (view.getUint32(96) > 6) refuse('its reference counts are wider than 64 bits');
   const headerLength = view.getUint32(100);
   if (headerLength < 104 || headerLength % 8 !== 0) refuse('its header length is wrong');
@@ -135,11 +136,14 @@ const readSnapshots = (view: DataView, clusterBytes: number): { count: number; r
 };
 
 /** Bytes 0-35: everything that makes an image depend on others or unreadable without a key. */
-const readBasics = (view: DataView): { version: 2 | 3; clusterBits: number; virtualSizeBytes: number } => {
+const readBasics = (
+  view: DataView,
+  ours: boolean,
+): { version: 2 | 3; clusterBits: number; virtualSizeBytes: number } => {
   if (view.byteLength < 72 || view.getUint32(0) !== 0x514649fb) refuse('it has no qcow2 header');
   const version = view.getUint32(4);
   if (version !== 2 && version !== 3) return refuse(`its version ${version} is neither 2 nor 3`);
-  if (view.getBigUint64(8) !== 0n || view.getUint32(16) !== 0) refuse('it has a backing file');
+  if (!ours && (view.getBigUint64(8) !== 0n || view.getUint32(16) !== 0)) refuse('it has a backing file');
   const clusterBits = view.getUint32(20);
   if (clusterBits < minClusterBits || clusterBits > maxClusterBits)
     refuse('its cluster size is out of bounds');
@@ -149,23 +153,16 @@ const readBasics = (view: DataView): { version: 2 | 3; clusterBits: number; virt
   return { version, clusterBits, virtualSizeBytes };
 };
 
-/**
- * Read and judge the header of a qcow2 image from the first {@link qcow2PrefixBytes} of the file (or all of it).
- * Anything that makes it depend on another file, needs a key, or is unknown to the specification is refused; so is
- * what QEMU itself would not open. With `totalFileBytes` the tables are checked against the end of the file as
- * well, else call {@link checkQcow2FileSize} when it is known. Every field: qemu docs/interop/qcow2.txt.
- * @throws Fault `invalid` with reason ImageFormatRefused, and nothing else.
- */
-export const inspectQcow2 = (prefix: Uint8Array, totalFileBytes?: number): Qcow2Info => {
+const inspect = (prefix: Uint8Array, ours: boolean): Qcow2Info => {
   const view = new DataView(prefix.buffer, prefix.byteOffset, Math.min(prefix.byteLength, qcow2PrefixBytes));
-  const { version, clusterBits, virtualSizeBytes } = readBasics(view);
+  const { version, clusterBits, virtualSizeBytes } = readBasics(view, ours);
   const clusterBytes = 2 ** clusterBits;
   const { headerLength, compression, extendedL2 } =
-    version === 2 ? version2Features : readFeatures(view, clusterBytes);
+    version === 2 ? version2Features : readFeatures(view, clusterBytes, ours);
   if (extendedL2 && clusterBits < 14) refuse('its clusters are too small for extended L2 entries');
-  walkExtensions(view, headerLength, clusterBytes, refuse);
+  if (!ours) walkExtensions(view, headerLength, clusterBytes, refuse);
   const snapshots = readSnapshots(view, clusterBytes);
-  const info: Qcow2Info = {
+  return {
     version,
     virtualSizeBytes,
     clusterBits,
@@ -178,6 +175,24 @@ export const inspectQcow2 = (prefix: Uint8Array, totalFileBytes?: number): Qcow2
       ...snapshots.ranges,
     ],
   };
+};
+
+/**
+ * The header of a disk of our own making that a machine has used: it may stand on a backing file, which is not named
+ * by what the file says, and may not have been closed. The file is read by us alone and never handed to an emulator.
+ * @throws Fault `invalid` with reason ImageFormatRefused
+ */
+export const inspectOwnQcow2 = (prefix: Uint8Array): Qcow2Info => inspect(prefix, true);
+
+/**
+ * Read and judge the header of a qcow2 image from the first {@link qcow2PrefixBytes} of the file (or all of it).
+ * Anything that makes it depend on another file, needs a key, or is unknown to the specification is refused; so is
+ * what QEMU itself would not open. With `totalFileBytes` the tables are checked against the end of the file as
+ * well, else call {@link checkQcow2FileSize} when it is known. Every field: qemu docs/interop/qcow2.txt.
+ * @throws Fault `invalid` with reason ImageFormatRefused, and nothing else.
+ */
+export const inspectQcow2 = (prefix: Uint8Array, totalFileBytes?: number): Qcow2Info => {
+  const info = inspect(prefix, false);
   if (totalFileBytes !== undefined) checkQcow2FileSize(info, totalFileBytes);
   return info;
 };

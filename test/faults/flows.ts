@@ -15,7 +15,7 @@ export const GROUP = 'group';
 export const LAN = 'lan';
 
 export interface Stage {
-  readonly name: 'create' | 'change' | 'restart' | 'off' | 'on' | 'delete';
+  readonly name: 'create' | 'change' | 'move' | 'restart' | 'off' | 'on' | 'delete';
   act(lab: Lab, at: string): Promise<void>;
 }
 
@@ -56,6 +56,18 @@ export const stagesOn = (pool: string): readonly Stage[] => [
         networks: [card('eth0', LAN), card('eth1', LAN)],
         cloudInit: { hostname: 'second' },
       }).then(() => undefined),
+  },
+  {
+    // The disk that was taken out of the machine goes to the other sort of pool.
+    name: 'move',
+    act: async ({ api }, at) => {
+      const name = pool === STORE ? SAN : STORE;
+      await api.until(
+        `disk ${at}/data is free`,
+        () => api.get('VirtualDisk', 'data', at)?.status?.['claim'] === undefined,
+      );
+      await api.patch('VirtualDisk', 'data', at, { spec: { storagePoolRef: { name } } });
+    },
   },
   {
     name: 'restart',

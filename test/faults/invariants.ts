@@ -2,7 +2,14 @@
  * The invariants of reference/reliability.md B4 as pure functions over all there is: hosts, and objects of the API.
  * Each answers one sentence per violation, so that a sound world answers nothing.
  */
-import { diskTargetIqn, diskVolumeName, FINALIZER, networkUuid, vmUuid } from '../../src/api/identity.ts';
+import {
+  diskTargetIqn,
+  diskVolumeName,
+  FINALIZER,
+  MOVE_ANNOTATION,
+  networkUuid,
+  vmUuid,
+} from '../../src/api/identity.ts';
 import { bytesOf } from '../../src/api/quantity.ts';
 import { filesOf } from '../../src/drivers/hypervisor/shape.ts';
 import type { SimulatedCall } from '../../src/drivers/hypervisor/simulated/gate.ts';
@@ -10,6 +17,7 @@ import { violationsOf } from '../../src/drivers/hypervisor/simulated/invariants.
 import type { SimulatedHost, SimulatedMachine } from '../../src/drivers/hypervisor/simulated/state.ts';
 import type { FabricTarget } from '../../src/drivers/storage/simulated/fabric.ts';
 import type { Thing } from './api.ts';
+import { isRest, otherCopies } from './copies.ts';
 
 export interface Facts {
   readonly clusterId: string;
@@ -208,8 +216,16 @@ const volumeRecord = (facts: Facts, call: SimulatedCall, volume: string): Violat
     ({ metadata, spec }) =>
       metadata.name === record(owner.spec?.['storagePoolRef'])['name'] && spec?.['topology'] === 'Shared',
   );
+  const move = text(owner.metadata.annotations?.[MOVE_ANNOTATION]);
+  const target = move === undefined ? {} : record(record(JSON.parse(move))['to']);
+  const going =
+    names.has(text(target['host']) ?? '') ||
+    facts.storagePools.some(
+      ({ metadata, spec }) => metadata.uid === target['pool'] && spec?.['topology'] === 'Shared',
+    );
   const recorded =
     shared ||
+    going ||
     at(owner) ||
     (owner.kind === 'VirtualDisk' && facts.machines.some((vm) => namesDisk(vm, owner) && at(vm)));
   return recorded ? [] : [`${what} before any status names ${call.host}`];
@@ -261,6 +277,8 @@ export const deletionIsDue = (facts: Facts, call: SimulatedCall): Violation[] =>
   if (!subject.startsWith('ovcp-disk-')) return inUse;
   if (disk === undefined)
     return [...inUse, `I5: ${subject} is deleted without a VirtualDisk that asks for it`];
+  // Whoever moves it leaves another copy.
+  if (call.path !== undefined && (isRest(facts, call) || otherCopies(facts, call, uid) > 0)) return inUse;
   return [
     ...inUse,
     ...(disk.metadata.deletionTimestamp === undefined ? [`I5: ${nameOf(disk)} was not to be deleted`] : []),

@@ -1,5 +1,12 @@
 /** What is true of one namespace, with everything that differs from run to run put out of it. */
-import { diskSerial, diskTargetIqn, macAddress, unitWwn, vmUuid } from '../../src/api/identity.ts';
+import {
+  arrivalMark,
+  diskSerial,
+  diskTargetIqn,
+  macAddress,
+  unitWwn,
+  vmUuid,
+} from '../../src/api/identity.ts';
 import type { Thing } from './api.ts';
 import type { Facts } from './invariants.ts';
 
@@ -25,6 +32,14 @@ const substitutes = (facts: Facts, namespace: string): readonly (readonly [strin
       [uid.slice(0, 8), `<uid8 of ${label}>`],
       [creationTimestamp, '<creation>'],
     ];
+    if (it.kind === 'VirtualDisk')
+      return [
+        ...common,
+        ...facts.storagePools.map((pool): readonly [string, string] => [
+          arrivalMark(pool.metadata.uid, uid),
+          `<arrival of ${label}>`,
+        ]),
+      ];
     if (it.kind !== 'VirtualMachine') return common;
     const cards = cardsOf(it).map((card): readonly [string, string] => [
       macAddress(uid, card),

@@ -1,7 +1,7 @@
 /** Disks of a storage server under machines: who is let in when, and what troubles of the server do to them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diskTargetIqn, hostInitiatorIqn } from '../../src/api/identity.ts';
-import { has, type Thing } from './api.ts';
+import { conditionOf, has, type Thing } from './api.ts';
 import { type Lab, startLab } from './lab.ts';
 import { blank, disk, image, machine, storagePool } from './objects.ts';
 import type { OperatorProcess } from './operator-process.ts';
@@ -215,6 +215,65 @@ describe('disks of a storage server', () => {
       await lab.api.remove('VirtualDisk', name, 'served');
       await scene.gone('VirtualDisk', name);
     }
+  });
+
+  it('promises no more than it may, however many ask at once', async () => {
+    // 1 % of a TiB: ten disks of a GiB.
+    await lab.api.apply(
+      storagePool('scarce', ['served'], {
+        topology: 'Shared',
+        roles: ['Disks'],
+        overProvisionPercent: 1,
+        simulated: { server: { serves: 'Disks' } },
+      }),
+    );
+    await scene.told('StoragePool', 'scarce', 'Ready', 'True');
+    const names = Array.from({ length: 24 }, (_, at) => `scarce-${at}`);
+    await lab.api.apply(...names.map((name) => disk(name, 'served', 'scarce')));
+    const saying = (reason: string): readonly string[] =>
+      names.filter((name) => {
+        const found = lab.api.get('VirtualDisk', name, 'served');
+        return found !== undefined && conditionOf(found, 'Ready')?.reason === reason;
+      });
+    await lab.api.until('all were answered', () => {
+      const most = saying('Available').length;
+      return most === 10 && saying('OverProvisioned').length === 14;
+    });
+    const poolUid = lab.api.get('StoragePool', 'scarce')?.metadata.uid;
+    const made = (): number => [...lab.storage.disks.values()].filter((it) => it.poolUid === poolUid).length;
+    expect(made()).toBe(10);
+    const [first = '', ...others] = saying('Available');
+    const refused = conditionOf(thing(saying('OverProvisioned')[0] ?? ''), 'Ready')?.message;
+    expect(refused).toMatch(/has promised 10Gi to disks and may promise 10.2Gi/);
+    // One that is there cannot grow beyond it either, and is as usable as before.
+    await lab.api.patch('VirtualDisk', first, 'served', { spec: { size: '2Gi' } });
+    await scene.told('VirtualDisk', first, 'Ready', 'False', 'OverProvisioned');
+    expect(targetOf(first)?.sizeBytes).toBe(1024 ** 3);
+    for (const name of others.slice(0, 3)) {
+      await lab.api.remove('VirtualDisk', name, 'served');
+      await scene.gone('VirtualDisk', name);
+    }
+    await lab.api.until('others are made, or it has grown', () => {
+      const grown = (targetOf(first)?.sizeBytes ?? 0) / 1024 ** 3;
+      return made() + grown === 11 && made() <= 10;
+    });
+    await lab.api.until(
+      'the pool says so',
+      () => {
+        const pool = lab.api.get('StoragePool', 'scarce');
+        return (
+          pool?.status?.['allocated'] === '10Gi' &&
+          conditionOf(pool, 'Ready')?.reason === 'StoragePoolNearlyFull'
+        );
+      },
+      60_000,
+    );
+    for (const name of names.filter((it) => lab.api.get('VirtualDisk', it, 'served') !== undefined)) {
+      await lab.api.remove('VirtualDisk', name, 'served');
+      await scene.gone('VirtualDisk', name);
+    }
+    await lab.api.remove('StoragePool', 'scarce');
+    await scene.gone('StoragePool', 'scarce');
   });
 
   it('leaves the data of a disk that is to be retained', async () => {

@@ -36,6 +36,8 @@ const advice = {
   Copying: 'Wait.',
   GrowsAtPowerCycle: 'Stop and start the machine when it suits: the disk grows in between.',
   Publishing: 'Wait. If it lasts, look at the health of the StoragePool.',
+  MovesWhenDetached: 'Stop the machine, or take the disk out of its list.',
+  Moving: 'Wait; `status.move.percent` says how far it is. To call it off, set `storagePoolRef` back.',
   Growing: 'Wait. The file system inside the guest is grown in the guest.',
   Attaching: 'Wait.',
   Detaching: 'Wait. The guest has to let go of the device; unmount it there.',
@@ -96,6 +98,9 @@ const advice = {
   DiskInUse: 'Stop the machine that has it, or take the disk out of its `spec.disks`.',
   DiskOnAnotherHost:
     'Disks of a HostLocal pool cannot meet across hosts: use disks of one host, or a Shared pool.',
+  CopyDiffers: 'Look for errors of the storage that is copied to, and of memory; the source is as it was.',
+  OverProvisioned:
+    'Delete disks, add storage, or raise `overProvisionPercent` of the StoragePool; the disk goes on by itself.',
   DownloadFailed: 'Fetch the URL by hand from where the operator runs; mind proxies, certificates and DNS.',
   ImageTruncated: 'Check the server; the operator tries again.',
   CrashLoop:

@@ -1,10 +1,13 @@
 /** Wires the pass of one StoragePool to its queue, to its hosts and to the audit. */
 import { fitTo } from '../../api/fit.ts';
 import { type StoragePoolStatus, storagePool } from '../../api/storage-pool.ts';
+import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { Controller } from '../../runtime/controller.ts';
 import { priorities } from '../../runtime/queue.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
 import type { FleetControl } from '../fleet.ts';
+import { poolByUid } from '../home-pool.ts';
+import { diskIndexes } from '../indexes.ts';
 import { createKindController } from '../kind-controller.ts';
 import { isNews, referenceTo, writeStatus } from '../object-writes.ts';
 import { siteKey } from '../sites.ts';
@@ -46,6 +49,16 @@ const followContents = ({ context: { kinds } }: ControllerDeps, enqueue: Enqueue
       if (is !== undefined) wake(is);
     });
   }
+  // One that moved has left its old pool when its status says so.
+  const poolsOf = (disk: VirtualDisk | undefined): readonly string[] =>
+    disk === undefined ? [] : diskIndexes.poolUid(disk);
+  kinds.disks.store.subscribe(({ old, new: now }) => {
+    const [was, is] = [poolsOf(old), poolsOf(now)];
+    for (const uid of was.filter((it) => !is.includes(it))) {
+      const pool = poolByUid(kinds, uid);
+      if (pool !== undefined) wake(pool.metadata.name);
+    }
+  });
 };
 
 const follow = (

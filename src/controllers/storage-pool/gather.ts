@@ -22,8 +22,17 @@ export const gather = (context: ControllerContext, key: string): StoragePoolWorl
   const { kinds, clusterId } = context;
   const pool = kinds.storagePools.store.get(key);
   if (pool === undefined) return undefined;
-  const disks = kinds.disks.store.byIndex('storagePool', key);
-  const users = new Set(disks.flatMap(({ status }) => status?.host ?? []));
+  // Those that are to come here, and those that have yet to leave.
+  const disks = [
+    ...new Set([
+      ...kinds.disks.store.byIndex('storagePool', key),
+      ...kinds.disks.store.byIndex('poolUid', pool.metadata.uid),
+    ]),
+  ];
+  // Where it is bound, and where a machine has it: both keep the storage there.
+  const users = new Set(
+    disks.flatMap(({ status }) => [status?.host, status?.claim?.host]).filter((name) => name !== undefined),
+  );
   const refs = pool.spec.hostPoolRefs.map(({ name }) => name);
   const wanted = sitesOf(context, refs).map(
     (site): StorageSite => ({ ...site, wanted: true, used: users.has(site.name) }),
@@ -50,5 +59,6 @@ export const gather = (context: ControllerContext, key: string): StoragePoolWorl
     logins: isServed(pool) && isLoggedIn(pool) ? loginsOf(disks) : [],
     loginVersion: context.storage.session(key)?.login()?.version,
     erases: erasesOnDeletion(pool),
+    allocatedBytes: context.promises.promised(pool),
   };
 };

@@ -78,6 +78,7 @@ export const worldOf = (change: Change = {}): StoragePoolWorld => {
     logins: [],
     server: served ? { kind: 'open', server: {} as StorageServer } : { kind: 'none' },
     erases: change.erases ?? false,
+    allocatedBytes: 0,
   };
 };
 

@@ -1,5 +1,5 @@
 /** The status of a StoragePool: its servers, the storage as each host sees it, and all of it together. Pure. */
-import { bytesOf } from '../../api/quantity.ts';
+import { bytesOf, formatQuantity } from '../../api/quantity.ts';
 import { type StoragePoolStatus, topologyOf } from '../../api/storage-pool.ts';
 import { setConditions } from '../../runtime/conditions.ts';
 import type { Fault } from '../../runtime/fault.ts';
@@ -11,6 +11,7 @@ import {
   type Standing,
   standingConditions,
 } from '../standing.ts';
+import { promiseLimit } from '../storage-promises.ts';
 import { pathTrouble } from './paths.ts';
 import { type HostState, hostState, spaceOf } from './status-hosts.ts';
 import { serverStatusOf } from './status-server.ts';
@@ -115,6 +116,23 @@ const serverStanding = (sight: StorageSight | undefined, usable: boolean): Stand
 /** Less than this part of the whole is left: a twentieth. */
 const nearlyFull = 20;
 
+/** More than this part of what may be promised is promised. */
+const nearlyPromisedPercent = 90;
+
+const promises = (
+  { pool, allocatedBytes }: StoragePoolWorld,
+  { capacity }: Pick<StoragePoolStatus, 'capacity'>,
+): Standing | undefined => {
+  const limit = promiseLimit({ spec: pool.spec, status: capacity === undefined ? {} : { capacity } });
+  if (limit === undefined || allocatedBytes * 100 <= limit * nearlyPromisedPercent) return undefined;
+  const percent = pool.spec.overProvisionPercent;
+  const message =
+    allocatedBytes > limit
+      ? `More is promised to disks than overProvisionPercent (${percent}) allows: none is made or grown.`
+      : `More than ${nearlyPromisedPercent} % of what may be promised to disks (${percent} % of the capacity) is promised.`;
+  return { ready: 'True', reason: 'StoragePoolNearlyFull', message };
+};
+
 const fullness = ({ capacity, available }: Pick<StoragePoolStatus, 'capacity' | 'available'>) => {
   if (capacity === undefined || available === undefined) return undefined;
   if (bytesOf(available) * nearlyFull >= bytesOf(capacity)) return undefined;
@@ -139,7 +157,7 @@ const standingOf = (
   if (standing.reason !== 'Ready') return standing;
   const trouble = pathTrouble(world, hosts);
   if (trouble !== undefined) return { ready: 'True', reason: 'PathDown', message: trouble };
-  return fullness(space) ?? standing;
+  return fullness(space) ?? promises(world, space) ?? standing;
 };
 
 /** Kept while the Secret cannot be read: another version would look like a change of every machine. */
@@ -186,6 +204,7 @@ export const statusOf = (
     hosts,
     hostsReady,
     ...space,
+    allocated: formatQuantity(world.allocatedBytes),
     ...(shared && marked ? { sharedMarker: true } : {}),
     disks: disks.length,
     images: images.length,

@@ -44,6 +44,7 @@ const contextWith = (
       hostPools: store([]),
     },
     storage: { session: () => session },
+    promises: { promised: () => 0 },
     effect: (_: string, run: () => Promise<unknown>) => run(),
   } as unknown as ControllerContext;
 };

@@ -10,7 +10,7 @@ import type { ServerState } from '../storage-session.ts';
 export interface StorageSite extends Site {
   /** False once its HostPool was taken out of the spec: what we prepared there is to be forgotten. */
   readonly wanted: boolean;
-  /** Disks of the pool are bound to the host. */
+  /** Disks of the pool are bound to the host, or used there. */
   readonly used: boolean;
 }
 
@@ -42,6 +42,8 @@ export interface StoragePoolWorld {
   readonly loginVersion?: string | undefined;
   /** What the operator made on the servers goes with the StoragePool. */
   readonly erases: boolean;
+  /** What is promised to disks. */
+  readonly allocatedBytes: number;
 }
 
 /** What a host showed, or why it could not be asked or prepared. */

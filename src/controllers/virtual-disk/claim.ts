@@ -40,6 +40,10 @@ const kept = (world: DiskWorld, seen: DiskSight | undefined, claim: Claim): bool
   return ghost === undefined || !isUnplugged(ghost, diskSerial(world.disk.metadata.uid));
 };
 
+/** Where the data is to be copied from, or is no longer sure to be, nobody writes. */
+export const isLeaving = ({ move }: DiskWorld): boolean =>
+  move !== undefined && (move.wanted || (move.record !== undefined && move.record.phase !== 'Dropping'));
+
 /** A machine that has the disk although no claim says so, or may have it: the claim was lost. */
 const inTheWay = (world: DiskWorld, next: UserWorld): boolean =>
   world.users.some((user) => user.uid !== next.uid && (user.plugged || user.unknown));
@@ -60,7 +64,8 @@ export const claimOf = (
 ): Claim | undefined => {
   const claim = world.disk.status?.claim;
   if (claim !== undefined && kept(world, seen, claim)) return claim;
-  if (world.disk.metadata.deletionTimestamp !== undefined || world.copying) return undefined;
+  if (world.disk.metadata.deletionTimestamp !== undefined || world.copying || isLeaving(world))
+    return undefined;
   // A volume is grown before anybody gets it; a machine that runs with it all the same keeps it.
   const candidates = world.users.filter((user) => world.block?.growsNext !== true || user.plugged);
   const [next] = candidates.filter((user) => mayHave(world, user, home)).toSorted(byRight);
@@ -71,8 +76,10 @@ export const claimOf = (
 
 /** Where the disk is or shall be: bound already, beside what it is copied from, or where its first machine went. */
 export const homeOf = (world: DiskWorld): string | undefined => {
-  const bound = world.disk.status?.host;
+  const record = world.move?.record;
+  const bound = record === undefined ? world.disk.status?.host : record.from.host;
   if (bound !== undefined) return bound;
+  if (!world.shared && record === undefined && world.recordedHost !== undefined) return world.recordedHost;
   if (world.shared) return world.hosts.find(({ usable }) => usable)?.name;
   if (world.source.kind === 'disk') return world.source.host;
   const [first] = world.users.filter(({ host, deleting }) => host !== undefined && !deleting).toSorted(byAge);

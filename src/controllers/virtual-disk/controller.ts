@@ -7,6 +7,7 @@ import { statusEqual } from '../../runtime/equal.ts';
 import { createJobs, type Jobs } from '../../runtime/jobs.ts';
 import { priorities } from '../../runtime/queue.ts';
 import type { ControllerDeps } from '../controller-deps.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { createKindController } from '../kind-controller.ts';
 import { referenceTo } from '../object-writes.ts';
@@ -15,6 +16,7 @@ import { standingEvents } from '../standing.ts';
 import { decide } from './decide.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
+import { createMoveMemory } from './move-memory.ts';
 import { see } from './see.ts';
 import { statusOf } from './status.ts';
 import { take } from './take.ts';
@@ -34,10 +36,23 @@ type Enqueue = (key: string, priority?: number) => void;
 /** A claim that comes or goes is followed by what a storage server has to do for it, or by growing. */
 const filledView = ({ status }: VirtualDisk): unknown => [status?.claim, status?.size];
 
+/** What was promised to a disk that is gone is there for those that were told to wait. */
+const wakeRefused = (
+  { kinds }: ControllerDeps['context'],
+  poolName: string | undefined,
+  enqueue: Enqueue,
+): void => {
+  const pool = poolName === undefined ? undefined : kinds.storagePools.store.get(poolName);
+  if (pool?.spec.overProvisionPercent === undefined) return;
+  for (const { metadata, status } of kinds.disks.store.byIndex('storagePool', pool.metadata.name)) {
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+    if (ready?.reason === 'OverProvisioned') enqueue(`${metadata.namespace}/${metadata.name}`);
+  }
+};
+
 const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
   const { kinds } = context;
-  const isNoFile = (disk: VirtualDisk): boolean =>
-    isFilled(kinds.storagePools.store.get(disk.spec.storagePoolRef.name));
+  const isNoFile = (disk: VirtualDisk): boolean => isFilled(homePoolOf(kinds, disk));
   const wake = (index: string, value: string): void => {
     for (const disk of kinds.disks.store.byIndex(index, value))
       enqueue(`${disk.metadata.namespace}/${disk.metadata.name}`);
@@ -47,7 +62,10 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
     if (from?.type === 'Disk' && (now ?? old) !== undefined)
       enqueue(besides((now ?? old) as NonNullable<typeof now>, from.diskRef.name));
     wake('source', key);
-    if (now === undefined) return;
+    if (now === undefined) {
+      wakeRefused(context, old?.spec.storagePoolRef.name, enqueue);
+      return;
+    }
     const same =
       old?.metadata.uid === now.metadata.uid &&
       old.metadata.generation === now.metadata.generation &&
@@ -78,9 +96,13 @@ const follow = ({ context }: ControllerDeps, enqueue: Enqueue): void => {
       // Disks on a server that answers again are looked at at once.
       pool?.status?.health?.state,
       pool?.status?.login,
+      // Less of it may be promised, or more.
+      pool?.spec.overProvisionPercent === undefined ? undefined : pool.status?.capacity,
     ];
-    if (old?.metadata.generation !== now?.metadata.generation || !statusEqual(ready(old), ready(now)))
+    if (old?.metadata.generation !== now?.metadata.generation || !statusEqual(ready(old), ready(now))) {
       wake('storagePool', key);
+      wake('poolUid', (now ?? old)?.metadata.uid ?? '');
+    }
   });
   kinds.hosts.store.subscribe(({ key, old, new: now }) => {
     if (old?.spec.declaredDown?.reason !== now?.spec.declaredDown?.reason) wake('host', key);
@@ -124,7 +146,13 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
       for (const key of keysByUid(uid)) controller.enqueue(key);
     },
   });
-  const gathering: GatherDeps = { context, jobs, lastSeen: new Map(), granting: new Set() };
+  const gathering: GatherDeps = {
+    context,
+    jobs,
+    lastSeen: new Map(),
+    granting: new Set(),
+    moves: createMoveMemory(),
+  };
   const sights = new WeakMap<DiskWorld, DiskSight>();
   const controller: Controller<string> = createKindController<
     DiskWorld,
@@ -151,6 +179,7 @@ export const createDiskController = (deps: ControllerDeps): DiskController => {
   context.kinds.disks.store.subscribe(({ old, new: now }) => {
     if (old !== undefined && old.metadata.uid !== now?.metadata.uid)
       gathering.lastSeen.delete(old.metadata.uid);
+    if (now === undefined && old !== undefined) gathering.moves.forget(old.metadata.uid);
   });
   follow(deps, (key, priority) => controller.enqueue(key, priority));
   followGhosts(deps, (key) => controller.enqueue(key));

@@ -2,6 +2,7 @@
 
 import { step, wait } from '../decision.ts';
 import { claimOf } from './claim.ts';
+import { decideMove } from './decide-move.ts';
 import { decideServedRemoval } from './decide-served.ts';
 import type { Decision } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
@@ -43,6 +44,13 @@ export const decideDeletion = (world: DiskWorld, seen: DiskSight): Decision => {
   // A job that goes on would make a volume that no object names any more.
   if (world.job?.kind === 'queued' || world.job?.kind === 'running')
     return step({ kind: 'cancelMake' }, 'Deleting', 'The work on the disk is being given up.');
+  // Where the disk is has to be sure before anything of it goes.
+  if (world.move?.record !== undefined && world.place !== undefined) {
+    const end = decideMove(world, seen, () =>
+      wait('unknown', 'StorageNotReady', 'Deleting waits for the storage pool where the disk is.'),
+    );
+    return end.health === 'progress' ? { ...end, reason: 'Deleting' } : end;
+  }
   if (world.served !== undefined) return decideServedRemoval(world, seen);
   if (disk.spec.reclaimPolicy === 'Retain' || world.place === undefined) {
     return step({ kind: 'removeFinalizer' }, 'Deleting', 'The data stays on the storage.');

@@ -6,7 +6,7 @@
 import { bytesOf } from '../../api/quantity.ts';
 import type { ServedSight } from '../../drivers/storage/contract.ts';
 import { settled, step, wait } from '../decision.ts';
-import { claimOf } from './claim.ts';
+import { claimOf, isLeaving } from './claim.ts';
 import type { Decision, DiskStep, ServedSource } from './decision.ts';
 import type { DiskSight, DiskWorld, HostWorld, ServedWorld } from './world.ts';
 
@@ -150,6 +150,8 @@ const decideServedGrow = (world: DiskWorld, seen: DiskSight, sight: Present): De
   if (sight.sizeBytes >= sizeBytes) return undefined;
   // Without a claim the host of the machine that has the disk stays let in: it runs, and gets its claim back first.
   const free = keptClaim(world, seen) === undefined && sight.published.length === 0;
+  // It may be on its way because there is no room to grow.
+  if (world.noRoom !== undefined || (free && isLeaving(world))) return undefined;
   if (!free && world.served?.growsOnline !== true) return undefined;
   return step({ kind: 'serve', step: { kind: 'grow', sizeBytes } }, 'Growing', 'The disk is being grown.');
 };
@@ -195,7 +197,7 @@ export const decideServed = (world: DiskWorld, seen: DiskSight): Decision => {
       decideClaimed(world, seen, sight)
     );
   // What was there once is never made anew: an empty disk in place of lost data helps nobody.
-  if (world.disk.status?.volume !== undefined) {
+  if (world.disk.status?.volume !== undefined || world.move !== undefined) {
     const message = 'The disk is gone from the storage server; somebody removed it there.';
     return wait('trouble', 'DiskLost', message);
   }

@@ -3,9 +3,10 @@ import { FINALIZER } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import type { VolumeSeen } from '../../drivers/hypervisor/host-storage.ts';
 import { settled, step, wait } from '../decision.ts';
-import { claimOf, homeOf } from './claim.ts';
+import { claimOf, homeOf, isLeaving } from './claim.ts';
 import { decideFill, decideRegrow } from './decide-block.ts';
 import { decideDeletion } from './decide-deletion.ts';
+import { decideMove } from './decide-move.ts';
 import { decideServed } from './decide-served.ts';
 import type { Decision } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
@@ -114,6 +115,8 @@ const decideGrow = (world: DiskWorld, home: string, volume: VolumeSeen): Decisio
   const sizeBytes = wantedBytes(world);
   if (volume.sizeBytes >= sizeBytes) return undefined;
   const holder = world.disk.status?.claim?.vmName;
+  // It may be on its way because there is no room to grow.
+  if (world.noRoom !== undefined || (holder === undefined && isLeaving(world))) return undefined;
   return holder === undefined
     ? step(
         { kind: 'store', host: home, step: { kind: 'grow', volume: volume.name, sizeBytes } },
@@ -157,7 +160,7 @@ const decideAt = (world: DiskWorld, seen: DiskSight, home: string): Decision => 
   const looked = seen.volumes.find((it) => it.host === home);
   if (looked === undefined)
     return wait('unknown', 'StorageNotReady', `The storage pool cannot be looked at on ${home}.`);
-  const made = world.disk.status?.volume !== undefined;
+  const made = world.disk.status?.volume !== undefined || world.move !== undefined;
   const there = looked.sight.kind === 'present' ? looked.sight.volume : undefined;
   if (there?.complete === true || there?.growing === true) return decidePresent(world, seen, home, there);
   // What was there once is never made anew: an empty disk in place of lost data helps nobody.
@@ -170,6 +173,13 @@ const decideAt = (world: DiskWorld, seen: DiskSight, home: string): Decision => 
   return decideMake(world, home);
 };
 
+const decideWhereItIs = (world: DiskWorld, seen: DiskSight): Decision => {
+  if (world.poolLack !== undefined) return wait('invalid', world.poolLack.reason, world.poolLack.message);
+  if (world.served !== undefined) return decideServed(world, seen);
+  const home = homeOf(world);
+  return home === undefined ? decideHomeless(world) : decideAt(world, seen, home);
+};
+
 export const decide = (world: DiskWorld, seen: DiskSight): Decision => {
   const { disk } = world;
   const ours = (disk.metadata.finalizers ?? []).includes(FINALIZER);
@@ -177,9 +187,16 @@ export const decide = (world: DiskWorld, seen: DiskSight): Decision => {
     return ours ? decideDeletion(world, seen) : settled('progress', 'Deleting', 'Others hold the object.');
   }
   if (world.pausedBy !== undefined) return settled('progress', 'Paused', `Paused: ${world.pausedBy}.`);
-  if (world.poolLack !== undefined) return wait('invalid', world.poolLack.reason, world.poolLack.message);
-  if (!ours) return step({ kind: 'addFinalizer' }, 'Creating', 'The disk is being made.');
-  if (world.served !== undefined) return decideServed(world, seen);
-  const home = homeOf(world);
-  return home === undefined ? decideHomeless(world) : decideAt(world, seen, home);
+  if (!ours && world.poolLack === undefined && world.noRoom !== undefined)
+    return wait('trouble', 'OverProvisioned', world.noRoom);
+  if (!ours && world.poolLack === undefined)
+    return step({ kind: 'addFinalizer' }, 'Creating', 'The disk is being made.');
+  const decision =
+    world.move === undefined || !ours
+      ? decideWhereItIs(world, seen)
+      : decideMove(world, seen, () => decideWhereItIs(world, seen));
+  // It is used as it is, and not as large as it shall be.
+  return world.noRoom !== undefined && decision.plan.kind === 'settled' && decision.health === 'ok'
+    ? wait('trouble', 'OverProvisioned', world.noRoom)
+    : decision;
 };

@@ -1,3 +1,4 @@
+import type { MovePhase } from '../../api/disk-move.ts';
 import type { StorageStep, StorageWork } from '../../drivers/hypervisor/host-storage.ts';
 import type { ServedStep } from '../../drivers/storage/contract.ts';
 import type { Decision as GenericDecision } from '../decision.ts';
@@ -42,6 +43,13 @@ export type DiskStep =
   | { readonly kind: 'make'; readonly from: ServedSource; readonly sizeBytes: number }
   /** Gives up the copy or the making of a disk that goes, wherever it is made. */
   | { readonly kind: 'cancelMake' }
+  /** Writes down how far a move is, so that whoever comes next knows what was begun. */
+  | { readonly kind: 'markMove'; readonly phase: MovePhase }
+  | { readonly kind: 'endMove' }
+  /** Long work in the jobs room: copies where there is no copy, and compares. */
+  | { readonly kind: 'move' }
+  | { readonly kind: 'dropCopy' }
+  | { readonly kind: 'clearSource' }
   /** The last clone of an image whose object is gone takes the image's file with it. */
   | { readonly kind: 'dropImage'; readonly host: string; readonly file: string };
 

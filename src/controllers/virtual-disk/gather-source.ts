@@ -1,15 +1,15 @@
 /** What a disk is made from, as the stores know it, and the hosts that reach its pool. No I/O. */
-import type { Host } from '../../api/host.ts';
-import { hostInitiatorIqn } from '../../api/identity.ts';
+import { moveOf } from '../../api/disk-move.ts';
 import { bytesOf } from '../../api/quantity.ts';
-import type { StoragePool } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
 import type { Jobs } from '../../runtime/jobs.ts';
 import type { ControllerContext } from '../context.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { besides } from '../indexes.ts';
 import { imageFileName, isLinked, placeOf, volumeOf } from '../places.ts';
-import type { HostWorld, ImageReader, Lack, SourceWorld } from './world.ts';
+import { hostsOf } from './reach.ts';
+import type { ImageReader, Lack, SourceWorld } from './world.ts';
 
 export interface SourceDeps {
   readonly context: ControllerContext;
@@ -17,29 +17,6 @@ export interface SourceDeps {
   /** UIDs of disks whose claim is being given by a write on its way: nothing may be copied from them. */
   readonly granting: Set<string>;
 }
-
-export const hostWorldOf = ({ fleet }: ControllerContext, host: Host, ready: boolean): HostWorld => {
-  const pool = host.spec.hostPoolRef.name;
-  const seen = fleet.session(pool)?.hosts().get(host.spec.hostName);
-  return {
-    name: host.metadata.name,
-    id: host.spec.hostName,
-    pool,
-    usable: seen?.kind === 'reachable' && ready,
-    declaredDown: host.spec.declaredDown?.reason,
-    initiator: hostInitiatorIqn(host.metadata.uid),
-  };
-};
-
-export const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): readonly HostWorld[] =>
-  (pool?.spec.hostPoolRefs ?? [])
-    .flatMap((ref) =>
-      context.kinds.hosts.store.byIndex('hostPool', ref.name).map((host) => {
-        const ready = pool?.status?.hosts?.some((it) => it.name === host.metadata.name && it.ready) ?? false;
-        return hostWorldOf(context, host, ready);
-      }),
-    )
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 const lacking = (reason: Lack['reason'], message: string): SourceWorld => ({
   kind: 'lack',
@@ -104,6 +81,10 @@ const diskSource = (
   const from = context.kinds.disks.store.get(besides(disk, name));
   if (from === undefined)
     return lacking('DiskNotFound', `VirtualDisk ${name} does not exist in this namespace.`);
+  const there = homePoolOf(context.kinds, from)?.metadata.name;
+  const moving = moveOf(from) !== undefined || there !== from.spec.storagePoolRef.name;
+  if (moving && from.status?.volume !== undefined)
+    return lacking('WaitingForDisk', `VirtualDisk ${name} is being moved to another StoragePool.`);
   if (from.spec.storagePoolRef.name !== disk.spec.storagePoolRef.name) {
     return lacking(
       'Invalid',
@@ -128,10 +109,15 @@ const diskSource = (
   };
 };
 
-export const sourceOf = (deps: SourceDeps, disk: VirtualDisk, filled: boolean): SourceWorld => {
+export const sourceOf = (
+  deps: SourceDeps,
+  disk: VirtualDisk,
+  filled: boolean,
+  made: boolean,
+): SourceWorld => {
   const { source } = disk.spec;
   // Made is made: what becomes of the source later is no matter.
-  if (disk.status?.volume !== undefined) return { kind: 'blank' };
+  if (made) return { kind: 'blank' };
   switch (source.type) {
     case 'Blank':
       return { kind: 'blank' };

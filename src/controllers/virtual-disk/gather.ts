@@ -1,4 +1,5 @@
 /** The world of one disk, from stores alone. */
+import { moveOf, recordedPlaceOf } from '../../api/disk-move.ts';
 import { domainName, FINALIZER, PAUSED_ANNOTATION, servedVolumeName, vmUuid } from '../../api/identity.ts';
 import { bytesOf } from '../../api/quantity.ts';
 import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
@@ -6,18 +7,23 @@ import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import type { ServedSight } from '../../drivers/storage/contract.ts';
 import type { ControllerContext } from '../context.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { diskNameOf } from '../indexes.ts';
-import { mayUse } from '../may-use.ts';
 import { imageFileName, linkedImageUid, placeOf, volumeOf } from '../places.ts';
 import { isFilled, isLoggedIn, isServed, openDiskServer } from '../served.ts';
 import { growsNext } from './claim.ts';
 import { growsOffline } from './decide-served.ts';
-import { hostsOf, hostWorldOf, isAtWork, type SourceDeps, sourceOf } from './gather-source.ts';
-import type { BlockWorld, DiskWorld, HostWorld, Lack, ServedWorld, UserWorld } from './world.ts';
+import { moveWorldOf, seedsOf } from './gather-move.ts';
+import { isAtWork, type SourceDeps, sourceOf } from './gather-source.ts';
+import type { MoveMemory } from './move-memory.ts';
+import { missingBytes } from './promised.ts';
+import { hostsOf, hostWorldOf, poolLackOf } from './reach.ts';
+import type { BlockWorld, DiskWorld, HostWorld, ServedWorld, UserWorld } from './world.ts';
 
 export interface GatherDeps extends SourceDeps {
   /** What storage servers said last of their disks, by uid. */
   readonly lastSeen: Map<string, ServedSight>;
+  readonly moves: MoveMemory;
 }
 
 const keyOf = (disk: VirtualDisk): string => `${disk.metadata.namespace}/${disk.metadata.name}`;
@@ -69,29 +75,6 @@ const usersOf = (context: ControllerContext, disk: VirtualDisk): readonly UserWo
     ...store.byIndex('plugged', disk.metadata.uid),
   ].filter((vm) => vm.metadata.namespace === disk.metadata.namespace);
   return [...new Set([...naming, ...former])].map((vm) => userOf(vm, disk));
-};
-
-const poolLackOf = (
-  context: ControllerContext,
-  disk: VirtualDisk,
-  pool: StoragePool | undefined,
-): Lack | undefined => {
-  const { name } = disk.spec.storagePoolRef;
-  const bound = disk.status?.volume !== undefined;
-  if (
-    pool === undefined ||
-    (!bound && !mayUse(context, disk.metadata.namespace, pool.spec.allowedNamespaces))
-  ) {
-    return {
-      reason: 'StoragePoolNotFound',
-      message: `StoragePool ${name} does not exist, or this namespace may not use it.`,
-    };
-  }
-  if (!bound && pool.metadata.deletionTimestamp !== undefined)
-    return { reason: 'StoragePoolNotFound', message: `StoragePool ${name} is being deleted.` };
-  return bound || pool.spec.roles.includes('Disks')
-    ? undefined
-    : { reason: 'StorageRoleMissing', message: `StoragePool ${name} does not take disks.` };
 };
 
 /**
@@ -178,11 +161,25 @@ const orphanedImage = (context: ControllerContext, disk: VirtualDisk): string | 
     : undefined;
 };
 
+const noRoomOf = (
+  { promises }: ControllerContext,
+  disk: VirtualDisk,
+  pool: StoragePool | undefined,
+): string | undefined => {
+  const bytes = missingBytes(disk);
+  return pool === undefined || bytes === 0 ? undefined : promises.refusal(pool, disk.metadata.uid, bytes);
+};
+
 export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => {
   const { context, jobs } = deps;
   const disk = context.kinds.disks.store.get(key);
   if (disk === undefined) return undefined;
-  const pool = context.kinds.storagePools.store.get(disk.spec.storagePoolRef.name);
+  const record = moveOf(disk);
+  const pool = homePoolOf(context.kinds, disk, record);
+  // Its status was lost: nobody could name another pool before the disk was made.
+  const elsewhere =
+    recordedPlaceOf(disk) !== undefined && pool?.metadata.name !== disk.spec.storagePoolRef.name;
+  const made = disk.status?.volume !== undefined || record !== undefined || elsewhere;
   const users = usersOf(context, disk);
   const copies = copiesOf(context, disk);
   const served = servedOf(context, disk, pool);
@@ -196,18 +193,23 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
     volume: served === undefined ? volumeOf(place ?? {}, disk) : servedVolumeName(disk.metadata.uid),
     pausedBy: disk.metadata.annotations?.[PAUSED_ANNOTATION],
     place,
-    poolLack: poolLackOf(context, disk, pool),
+    poolLack: poolLackOf(context, disk, pool, made),
     shared,
     served,
     block,
     hosts: shared || pool === undefined ? hosts : [...hosts, ...formerHome(context, disk, hosts)],
     users,
     ghost: ghostOf(context, disk, users, growsNext({ served, block })),
-    source: sourceOf(deps, disk, isFilled(pool)),
+    source: sourceOf(deps, disk, isFilled(pool), made),
     copiedBy: copies.filter(isToBeFilled).map(({ metadata }) => metadata.name),
     copying: copies.some(({ metadata }) => isAtWork(jobs, metadata.uid)),
     opening: context.opening.has(disk.metadata.uid),
     orphanedImage: !isFilled(pool) ? orphanedImage(context, disk) : undefined,
     job: jobs.get(disk.metadata.uid),
+    recordedHost: recordedPlaceOf(disk)?.host,
+    noRoom: noRoomOf(context, disk, pool),
+    move: made ? moveWorldOf(deps, disk, pool, users) : undefined,
+    granting: deps.granting.has(disk.metadata.uid),
+    seeds: record === undefined ? [] : seedsOf(context, disk, pool),
   };
 };

@@ -8,6 +8,7 @@ import { homeOf } from './claim.ts';
 import { decide } from './decide.ts';
 import { actsUnseen } from './decide-served.ts';
 import type { GatherDeps } from './gather.ts';
+import { seeCopy } from './see-copy.ts';
 import type { DiskSight, DiskWorld, HostWorld, ServedWorld } from './world.ts';
 
 /** The bound host; on deletion of a disk that names none, every host that could have it. */
@@ -72,8 +73,11 @@ const seeServed = async (
 ): Promise<DiskSight> => {
   const server = diskServerOf(context, pool);
   const { uid } = world.disk.metadata;
-  const ghost = await lookForGhost(context, world, signal);
-  const last = lastSeen.get(uid);
+  const [ghost, copy] = await Promise.all([
+    lookForGhost(context, world, signal),
+    seeCopy(context, world, signal),
+  ]);
+  const last = world.move === undefined ? lastSeen.get(uid) : undefined;
   if (last !== undefined) {
     const remembered: DiskSight = { volumes: [], unseen: [], ghost, served: last };
     const { plan } = decide(world, remembered);
@@ -85,7 +89,7 @@ const seeServed = async (
     server.see({ diskUid: uid }, inner),
   );
   lastSeen.set(uid, sight);
-  return { volumes: [], unseen: [], ghost, served: sight };
+  return { volumes: [], unseen: [], ghost, served: sight, copy };
 };
 
 export const see = async (deps: SeeDeps, world: DiskWorld, signal: AbortSignal): Promise<DiskSight> => {
@@ -94,8 +98,11 @@ export const see = async (deps: SeeDeps, world: DiskWorld, signal: AbortSignal):
   if (served !== undefined) return seeServed(deps, world, served, signal);
   const asked = hostsToAsk(world).filter(({ declaredDown }) => declaredDown === undefined);
   awaitConnections(context, asked);
-  const ghost = await lookForGhost(context, world, signal);
-  if (place === undefined) return { volumes: [], unseen: [], ghost };
+  const [ghost, copy] = await Promise.all([
+    lookForGhost(context, world, signal),
+    seeCopy(context, world, signal),
+  ]);
+  if (place === undefined) return { volumes: [], unseen: [], ghost, copy };
   const usable = asked.filter(({ usable }) => usable);
   const volumes = await Promise.all(
     usable.flatMap(({ name, id, pool }) => {
@@ -110,5 +117,5 @@ export const see = async (deps: SeeDeps, world: DiskWorld, signal: AbortSignal):
           ];
     }),
   );
-  return { volumes, unseen: asked.filter((host) => !host.usable).map(({ name }) => name), ghost };
+  return { volumes, unseen: asked.filter((host) => !host.usable).map(({ name }) => name), ghost, copy };
 };

@@ -2,14 +2,15 @@
 
 import { formatQuantity } from '../../api/quantity.ts';
 import { categoryOf, Reason } from '../../api/reasons.ts';
-import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
+import type { VirtualDisk, VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import { type ConditionInput, setConditions } from '../../runtime/conditions.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import type { Plan } from '../../runtime/pass.ts';
-import { formatIn, imageUidOf, isLinked } from '../places.ts';
+import { formatIn, imageUidOf, isLinked, wasLinked } from '../places.ts';
 import { kstatusOf, verdictOfFault } from '../verdict.ts';
 import { type Claim, claimOf, homeOf } from './claim.ts';
 import { decide, volumeAt } from './decide.ts';
+import { hasArrived } from './decide-move.ts';
 import { isPublished } from './decide-served.ts';
 import type { DiskStep } from './decision.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
@@ -79,10 +80,52 @@ const recordOf = (world: DiskWorld, seen: DiskSight | undefined): Partial<Virtua
   return {
     ...former,
     ...(shared ? {} : { host: home }),
-    volume: { pool: place.poolUid, name: world.volume, format: formatIn(place, disk) },
+    volume: {
+      pool: place.poolUid,
+      name: world.volume,
+      format: formatIn(place, disk),
+      ...standsAlone(disk, found.backingPath),
+    },
     size: formatQuantity(found.sizeBytes),
     ...imageOf(world, found.backingPath),
   };
+};
+
+/** The host's word: a status that was lost, or is of before a move, would have it stand on an image that is not there. */
+const standsAlone = (
+  disk: VirtualDisk,
+  backingPath: string | undefined,
+): Pick<NonNullable<VirtualDiskStatus['volume']>, 'standalone'> =>
+  wasLinked(disk) && backingPath === undefined ? { standalone: true } : {};
+
+/** What is told of a disk whose data is in another pool by now, and nowhere else. */
+const arrivedRecord = (
+  { disk, move }: DiskWorld,
+  seen: DiskSight | undefined,
+): Partial<VirtualDiskStatus> | undefined => {
+  const target = move?.target;
+  if (target === undefined || seen?.copy?.kind !== 'present') return undefined;
+  const { pool, volume: name, served, shared, host } = target;
+  const { image } = disk.status ?? {};
+  return {
+    ...(shared || host === undefined ? {} : { host: host.name }),
+    volume: {
+      pool: pool.metadata.uid,
+      name,
+      format: served ? 'raw' : disk.spec.format,
+      ...(served ? {} : standsAlone(disk, undefined)),
+    },
+    size: formatQuantity(seen.copy.sizeBytes),
+    ...(image === undefined ? {} : { image }),
+  };
+};
+
+/** Where a disk that is on its way goes, and how far it is. */
+const moveStatus = ({ move, job }: DiskWorld): Pick<VirtualDiskStatus, 'move'> => {
+  if (move?.record === undefined || move.record.phase === 'Dropping') return {};
+  const percent = job?.kind === 'running' ? job.progress : undefined;
+  const { from, to } = move;
+  return { move: { from, to, ...(percent === undefined ? {} : { percent: Math.floor(percent) }) } };
 };
 
 export const statusOf = (
@@ -103,7 +146,8 @@ export const statusOf = (
             message: 'The disk could not be looked at.',
           }
         : decide(world, seen);
-  const record = recordOf(world, seen);
+  const arrived = hasArrived(world, seen) ? arrivedRecord(world, seen) : undefined;
+  const record = arrived ?? recordOf(world, seen);
   // Nobody is told yes before the disk is there; a claim once given stays until it is known to be let go of.
   const claim = nextClaim(world, seen, record, verdict.reason);
   const deleting: ConditionInput[] =
@@ -118,6 +162,7 @@ export const statusOf = (
   return {
     ...record,
     ...(claim === undefined ? {} : { claim: withPublished(world, seen, claim) }),
+    ...moveStatus(world),
     observedGeneration: disk.metadata.generation,
     conditions: [
       ...setConditions(disk.status?.conditions ?? [], [...kstatusOf(verdict), ...deleting, ...paused], stamp),
@@ -145,6 +190,8 @@ const mayGrant = (reason: string): boolean => {
   const category = categoryOf(reason);
   return (
     category === 'Healthy' ||
+    reason === 'Moving' ||
+    reason === 'OverProvisioned' ||
     reason === 'Deleting' ||
     reason === 'WaitingForDetach' ||
     reason === 'WaitingForDependents'

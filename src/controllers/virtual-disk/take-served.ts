@@ -9,6 +9,7 @@ import { claimOf } from './claim.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
 import { contentOf } from './image-content.ts';
+import { promised } from './promised.ts';
 import { statusOf } from './status.ts';
 import type { DiskSight, DiskWorld, ServedWorld } from './world.ts';
 import { writeDiskStatus } from './write-status.ts';
@@ -48,7 +49,8 @@ const serve = async (
   const disk = identityOf(world);
   lastSeen.delete(disk.diskUid);
   const held = stamped(step, seen);
-  const after = await context.effect(held.kind, () => server.take(disk, held, signal));
+  const run = () => context.effect(held.kind, () => server.take(disk, held, signal));
+  const after = await (step.kind === 'grow' ? promised(context, world, run) : run());
   const served = after ?? (await server.see(disk, signal));
   lastSeen.set(disk.diskUid, served);
   return { kind: 'done', seen: { ...seen, served } };
@@ -132,7 +134,7 @@ const logOut = async (
  */
 const isLastOn = ({ context }: GatherDeps, world: DiskWorld, hostName: string): boolean =>
   context.kinds.disks.store
-    .byIndex('usedOn', `${servedOf(world).pool.metadata.name}@${hostName}`)
+    .byIndex('usedOn', `${servedOf(world).pool.metadata.uid}@${hostName}`)
     .every(({ metadata: { uid } }) => uid === world.disk.metadata.uid || context.releasing.has(uid));
 
 /**

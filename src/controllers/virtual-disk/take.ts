@@ -1,12 +1,18 @@
 /** One step of a disk's life, at the API server, on a host, or handed to the jobs room. */
+import { encodePool } from '../../api/disk-move.ts';
+import { FINALIZER, POOL_ANNOTATION } from '../../api/identity.ts';
 import type { HostStorage, StoragePlace, StorageWork } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../runtime/fault.ts';
+import { addFinalizerPatch, type JsonPatch } from '../../runtime/finalizer.ts';
 import type { Taken } from '../../runtime/pass.ts';
-import { addFinalizer, removeFinalizer } from '../object-writes.ts';
+import { FIELD_MANAGER } from '../context.ts';
+import { annotationPath, removeFinalizer } from '../object-writes.ts';
 import { pathIn } from '../places.ts';
 import type { DiskStep } from './decision.ts';
 import { type GatherDeps, gather } from './gather.ts';
 import { contentOf } from './image-content.ts';
+import { promised } from './promised.ts';
+import { takeMove } from './take-move.ts';
 import { takeServed } from './take-served.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
@@ -56,6 +62,29 @@ const dropImage = async (
   }
   await removeFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal);
   return { kind: 'gone' };
+};
+
+/** Where it is made is written together with the finalizer: a status can be lost, and the spec may name another pool then. */
+const begin = async ({ context }: GatherDeps, world: DiskWorld, signal: AbortSignal): Promise<void> => {
+  const { metadata } = world.disk;
+  const { namespace, name, uid, annotations } = metadata;
+  const finalizer = addFinalizerPatch(metadata, FINALIZER);
+  const pool = encodePool(uid, { pool: world.place?.poolUid ?? '' });
+  if (finalizer === undefined) return;
+  const patch: JsonPatch = [
+    ...finalizer,
+    annotations === undefined
+      ? { op: 'add', path: '/metadata/annotations', value: { [POOL_ANNOTATION]: pool } }
+      : { op: 'add', path: annotationPath(POOL_ANNOTATION), value: pool },
+  ];
+  await context.effect('add finalizer', () =>
+    context.kinds.disks.resource.patchJson(
+      { namespace, name },
+      patch,
+      { fieldManager: FIELD_MANAGER },
+      signal,
+    ),
+  );
 };
 
 const copy = (deps: GatherDeps, world: DiskWorld, step: Extract<DiskStep, { kind: 'copy' }>): Ended => {
@@ -115,14 +144,16 @@ export const take = async (
 ): Promise<Ended> => {
   switch (step.kind) {
     case 'addFinalizer':
-      await addFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal);
+      await promised(deps.context, world, () => begin(deps, world, signal));
       return { kind: 'wrote' };
     case 'removeFinalizer':
       await removeFinalizer(deps.context.kinds.disks.resource, world.disk, deps.context.effect, signal);
       return { kind: 'gone' };
     case 'store': {
       const { storage, place } = at(deps, world, step.host);
-      await deps.context.effect(`store ${step.step.kind}`, () => storage.take(place, step.step, signal));
+      const run = (): Promise<void> =>
+        deps.context.effect(`store ${step.step.kind}`, () => storage.take(place, step.step, signal));
+      await (step.step.kind === 'grow' ? promised(deps.context, world, run) : run());
       return look(deps, world, seen, step.host, signal);
     }
     case 'copy':
@@ -139,6 +170,12 @@ export const take = async (
     }
     case 'dropImage':
       return dropImage(deps, world, step, signal);
+    case 'markMove':
+    case 'endMove':
+    case 'move':
+    case 'dropCopy':
+    case 'clearSource':
+      return takeMove(deps, world, seen, step, signal);
     case 'grant':
     case 'serve':
     case 'withdraw':

@@ -1,4 +1,5 @@
 /** Everything a pass over one disk knows before it looks at hosts. Plain data, gathered from stores alone. */
+import type { MoveRecord } from '../../api/disk-move.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { StoragePool } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
@@ -66,6 +67,44 @@ export interface BlockWorld {
   readonly growsNext: boolean;
 }
 
+/** The pool that the disk moves to, and the way there. */
+export interface MoveTarget {
+  readonly pool: StoragePool;
+  readonly place: StoragePlace;
+  readonly shared: boolean;
+  readonly served: boolean;
+  readonly volume: string;
+  /** The host that makes and reads the copy; undefined while none can, and where a server does it. */
+  readonly host?: HostWorld | undefined;
+  /** The host that has the copy was declared gone for good. */
+  readonly lost: boolean;
+}
+
+/** The spec names another pool than the one where the data is, or such a move was begun. */
+export interface MoveWorld {
+  readonly record?: MoveRecord | undefined;
+  /** Names of the pools, for people. */
+  readonly from: string;
+  readonly to: string;
+  /** The spec asks for this very move, and the disk is not being deleted. */
+  readonly wanted: boolean;
+  /** Undefined: that pool is not there (any more). */
+  readonly target?: MoveTarget | undefined;
+  /** Why it may not begin. */
+  readonly lack?: Lack | undefined;
+  /** This process compared the copy with its source and found them alike, or not. */
+  readonly compared?: 'same' | 'differs' | undefined;
+  /** This process removed what this phase is to remove. */
+  readonly removed: boolean;
+}
+
+/** Where a cloud-init seed of a machine may lie that goes elsewhere with the disk. */
+export interface SeedNest {
+  readonly vmUid: string;
+  readonly place: StoragePlace;
+  readonly host: HostWorld;
+}
+
 /** What the disk is made from, resolved. */
 export type SourceWorld =
   | { readonly kind: 'blank' }
@@ -119,7 +158,28 @@ export interface DiskWorld {
   /** Linked to an image whose object is gone or going: its file goes with the last clone. */
   readonly orphanedImage?: string | undefined;
   readonly job?: JobState<void> | undefined;
+  readonly move?: MoveWorld | undefined;
+  /** Host where it went on a HostLocal pool, for when its status is lost. */
+  readonly recordedHost?: string | undefined;
+  /** Why the disk cannot be made, or grown, on its pool: so much may not be promised. */
+  readonly noRoom?: string | undefined;
+  /** A write that gives the disk to a machine is on its way. */
+  readonly granting?: boolean | undefined;
+  /** Seeds of machines that are off, beside the data that a move leaves behind. */
+  readonly seeds?: readonly SeedNest[] | undefined;
 }
+
+/** What is in the pool that the disk moves to. */
+export type CopySight =
+  | { readonly kind: 'absent' }
+  | {
+      readonly kind: 'present';
+      readonly complete: boolean;
+      /** It was written by a move into that pool, and is not the very volume it would be a copy of. */
+      readonly marked: boolean;
+      readonly sizeBytes: number;
+    }
+  | { readonly kind: 'unseen'; readonly reason: Reason; readonly message: string };
 
 export interface DiskSight {
   /** Host object name → what lies there. Only hosts that matter were asked. */
@@ -129,4 +189,6 @@ export interface DiskSight {
   /** What the storage server has of it. */
   readonly served?: ServedSight | undefined;
   readonly ghost?: VmSeen | undefined;
+  /** Undefined: nobody looked, as nothing depends on it yet. */
+  readonly copy?: CopySight | undefined;
 }

@@ -3,7 +3,7 @@ import { API_VERSION } from '../../api/kind.ts';
 import type { VirtualDiskStatus } from '../../api/virtual-disk.ts';
 import { Fault, isFault } from '../../runtime/fault.ts';
 import { FIELD_MANAGER } from '../context.ts';
-import { claimOf, homeOf } from './claim.ts';
+import { claimOf, homeOf, isLeaving } from './claim.ts';
 import { type GatherDeps, gather } from './gather.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
 
@@ -44,6 +44,8 @@ export const writeDiskStatus = async (
     throw new Fault('conflict', 'The machines of the disk changed meanwhile.');
   }
   const grants = status.claim !== undefined && status.claim.vmUid !== world.disk.status?.claim?.vmUid;
+  if (grants && fresh !== undefined && isLeaving(fresh))
+    throw new Fault('conflict', 'The disk is to be moved meanwhile.');
   if (grants && fresh?.copying === true) throw new Fault('conflict', 'The disk is being copied meanwhile.');
   const settled = mark(gathering, uid, { letsGo, grants });
   const resourceVersion = (fresh ?? world).disk.metadata.resourceVersion;

@@ -6,6 +6,7 @@ import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
 import type { ControllerContext } from '../context.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { imageFileName, isLinked, placeOf } from '../places.ts';
@@ -71,7 +72,7 @@ const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): rea
 
 /** Where the disk is bound, or will be: beside the machines that name it. */
 const hostsOfDisk = ({ kinds }: ControllerContext, disk: VirtualDisk): readonly (string | undefined)[] =>
-  isFilled(kinds.storagePools.store.get(disk.spec.storagePoolRef.name))
+  isFilled(homePoolOf(kinds, disk))
     ? // Filled through the operator: any copy will do.
       []
     : disk.status?.host === undefined
@@ -84,8 +85,7 @@ const hostsOfDisk = ({ kinds }: ControllerContext, disk: VirtualDisk): readonly 
 /** A full copy that was made needs its image no more. */
 const standsOn = ({ kinds }: ControllerContext, disk: VirtualDisk): boolean =>
   !isGoing(disk) &&
-  (disk.status?.volume === undefined ||
-    (isLinked(disk) && !isFilled(kinds.storagePools.store.get(disk.spec.storagePoolRef.name))));
+  (disk.status?.volume === undefined || (isLinked(disk) && !isFilled(homePoolOf(kinds, disk))));
 
 const hasInDrive = (vm: VirtualMachine, image: VirtualMachineImage): boolean =>
   vm.spec.cdroms.some((cdrom) => cdrom.imageRef?.name === image.metadata.name);
@@ -121,7 +121,7 @@ const hasOpenTemplate = (
  */
 const seededBy = ({ kinds }: ControllerContext, disks: readonly VirtualDisk[]): readonly VirtualMachine[] =>
   disks
-    .filter((disk) => isFilled(kinds.storagePools.store.get(disk.spec.storagePoolRef.name)))
+    .filter((disk) => isFilled(homePoolOf(kinds, disk)))
     .flatMap((disk) => kinds.machines.store.byIndex('disk', besides(disk, disk.metadata.name)))
     .filter((vm) => !isGoing(vm) || vm.metadata.finalizers?.includes(FINALIZER) === true);
 

@@ -78,7 +78,8 @@ const follow = ({ context }: ControllerDeps, enqueue: (key: string, priority?: n
     if (!statusEqual(readinessView(old), readinessView(now))) wake('storagePool', key);
     // Another secret is another way to each disk of the pool.
     if (old?.status?.login?.version === now?.status?.login?.version) return;
-    for (const { metadata } of kinds.disks.store.byIndex('storagePool', key))
+    const { uid = '' } = (now ?? old)?.metadata ?? {};
+    for (const { metadata } of kinds.disks.store.byIndex('poolUid', uid))
       wake('disk', `${metadata.namespace}/${metadata.name}`);
   });
   kinds.networks.store.subscribe(({ key, old, new: now }) => {

@@ -131,14 +131,12 @@ const unclaimedOf = ({ disks }: VmWorld): readonly Lack[] =>
   disks.flatMap(({ diskName, state }): readonly Lack[] => {
     if (state.kind !== 'ready' || state.claimed) return [];
     const condition = 'StorageReady';
+    const why =
+      state.movingTo === undefined
+        ? 'is not free for this machine yet'
+        : `is being moved to StoragePool ${state.movingTo}`;
     return state.heldBy === undefined
-      ? [
-          {
-            condition,
-            reason: 'WaitingForDisk',
-            message: `Disk ${diskName} is not free for this machine yet.`,
-          },
-        ]
+      ? [{ condition, reason: 'WaitingForDisk', message: `Disk ${diskName} ${why}.` }]
       : [{ condition, reason: 'DiskInUse', message: `Disk ${diskName} is used by machine ${state.heldBy}.` }];
   });
 

@@ -8,13 +8,14 @@ import type { VirtualMachineImage } from '../../api/virtual-machine-image.ts';
 import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import type { Attachment, DiskBus, DiskShape } from '../../drivers/hypervisor/shape.ts';
 import type { ControllerContext } from '../context.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { besides, diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { attachmentOf, imageFileName, isLinked, linkedImageUid, pathIn, placeOf } from '../places.ts';
 import { isFilled, isLoggedIn, isServed, loginOf, openDiskServer, servedAttachmentOf } from '../served.ts';
 import { type CdromWorld, type DiskWorld, type Lack, lack, ok } from './world.ts';
 
-type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing' | 'storage'>;
+type Disks = Pick<ControllerContext, 'kinds' | 'clusterId' | 'releasing' | 'storage' | 'promises'>;
 
 /** The bus is chosen once and kept: an upgrade must not change a guest's hardware. */
 const busOf = (vm: VirtualMachine, disk: MachineDisk): DiskBus => {
@@ -86,21 +87,31 @@ const shapeOf = (
   disk: MachineDisk,
   object: VirtualDisk,
   attachment: Attachment,
+  maxBytes = Number.POSITIVE_INFINITY,
 ): DiskShape => ({
   name: disk.name,
   serial: diskSerial(object.metadata.uid),
   bus: busOf(vm, disk),
   attachment,
   // The wish: a running machine grows the disk under itself; the status follows (an image may be larger than the spec).
-  sizeBytes: Math.max(bytesOf(object.spec.size), bytesOf(object.status?.size ?? '1')),
+  sizeBytes: Math.max(Math.min(bytesOf(object.spec.size), maxBytes), bytesOf(object.status?.size ?? '1')),
   bootOrder: disk.bootOrder,
 });
+
+/** What it may grow to: a pool does not promise more than it may. */
+const promisedBytes = ({ promises }: Disks, object: VirtualDisk, pool: StoragePool): number => {
+  const [has, wanted] = [bytesOf(object.status?.size ?? object.spec.size), bytesOf(object.spec.size)];
+  return wanted > has && promises.refusal(pool, object.metadata.uid, wanted - has) !== undefined
+    ? has
+    : wanted;
+};
 
 const claimWorld = (context: Disks, vm: VirtualMachine, { metadata, status }: VirtualDisk) => {
   const ours = status?.claim?.vmUid === vm.metadata.uid;
   return {
     claimed: ours && !context.releasing.has(metadata.uid),
     heldBy: ours ? undefined : status?.claim?.vmName,
+    movingTo: ours ? undefined : status?.move?.to,
   };
 };
 
@@ -137,7 +148,7 @@ const servedState = (
   const host = home === undefined ? undefined : context.kinds.hosts.store.get(home);
   const attachment = servedAttachmentOf(context.clusterId, pool, object.metadata.uid, host?.metadata.uid);
   const { claim } = object.status ?? {};
-  const { claimed, heldBy } = claimWorld(context, vm, object);
+  const { claimed, heldBy, movingTo } = claimWorld(context, vm, object);
   const { growsOffline, growing } = offlineSize(context, object, pool);
   return {
     kind: 'ready',
@@ -148,6 +159,7 @@ const servedState = (
     },
     claimed: claimed && claim?.published === true && claim.host === home,
     heldBy,
+    movingTo,
     growing,
   };
 };
@@ -182,7 +194,7 @@ const presentState = (
   if (linked && imageUid === undefined)
     return lacking('WaitingForDisk', `The image that disk ${name} stands on is not known yet.`);
   const attachment = attachmentOf(placeOf(context.clusterId, pool), object, imageUid);
-  const shape = shapeOf(vm, disk, object, attachment);
+  const shape = shapeOf(vm, disk, object, attachment, promisedBytes(context, object, pool));
   if (driver !== 'lvm') return { kind: 'ready', shape, ...claimWorld(context, vm, object) };
   const { growsOffline, growing } = offlineSize(context, object, pool);
   return {
@@ -212,8 +224,17 @@ const seedPlace = (
 export const gatherDisk = (context: Disks, vm: VirtualMachine, disk: MachineDisk): DiskWorld => {
   const diskName = diskNameOf(vm.metadata.name, disk);
   const object = context.kinds.disks.store.get(besides(vm, diskName));
-  const storagePool = object?.spec.storagePoolRef.name ?? disk.template?.storagePoolRef.name;
-  const pool = storagePool === undefined ? undefined : context.kinds.storagePools.store.get(storagePool);
+  const named = object?.spec.storagePoolRef.name ?? disk.template?.storagePoolRef.name;
+  // Where its data is: a disk that is to move stays where it is for as long as the machine has it.
+  const pool =
+    object === undefined
+      ? named === undefined
+        ? undefined
+        : context.kinds.storagePools.store.get(named)
+      : homePoolOf(context.kinds, object);
+  const held = object?.status?.claim?.vmUid === vm.metadata.uid;
+  // Without it the machine will find the disk where it goes.
+  const storagePool = held ? pool?.metadata.name : named;
   return {
     name: disk.name,
     diskName,

@@ -2,6 +2,7 @@
 
 import { FINALIZER, MACHINE_LABEL, MACHINE_UID_ANNOTATION } from '../../api/identity.ts';
 import { API_VERSION } from '../../api/kind.ts';
+import { bytesOf } from '../../api/quantity.ts';
 import type { VirtualDiskSpec } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import type {
@@ -15,7 +16,9 @@ import type { StoragePlace } from '../../drivers/hypervisor/host-storage.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import { FIELD_MANAGER } from '../context.ts';
+import { homePoolOf } from '../home-pool.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
+import { withPromise } from '../storage-promises.ts';
 import { checkClaims, openedDisks } from './claims.ts';
 import { sightingOf } from './decide.ts';
 import { recordOf } from './decide-kit.ts';
@@ -61,6 +64,23 @@ const withSighting = (seen: VmSight, host: string, sighting: Sighting | undefine
   },
 });
 
+/** A disk that grows under its machine is promised its new size first, in the turn in which it is found to fit. */
+const promisedGrowth = async (
+  { context }: GatherDeps,
+  world: VmWorld,
+  step: VmStep,
+  run: () => Promise<StepOutcome>,
+): Promise<StepOutcome> => {
+  if (step.kind !== 'growDisk') return run();
+  const grown = world.disks.find(({ state }) => state.kind === 'ready' && state.shape.serial === step.serial);
+  const { namespace } = world.identity;
+  const object = grown && context.kinds.disks.store.get(`${namespace}/${grown.diskName}`);
+  const pool = object && homePoolOf(context.kinds, object);
+  if (object === undefined || pool === undefined) return run();
+  const bytes = step.sizeBytes - bytesOf(object.status?.size ?? object.spec.size);
+  return bytes <= 0 ? run() : withPromise(context, pool, object.metadata.uid, bytes, run);
+};
+
 const drive = async (
   deps: GatherDeps,
   world: VmWorld,
@@ -82,7 +102,9 @@ const drive = async (
     const uids = openedDisks(world, step);
     for (const uid of uids) opening.add(uid);
     try {
-      return await poolOf(deps, world).take(world.identity, step, signal);
+      return await promisedGrowth(deps, world, step, () =>
+        poolOf(deps, world).take(world.identity, step, signal),
+      );
     } finally {
       for (const uid of uids) opening.delete(uid);
     }

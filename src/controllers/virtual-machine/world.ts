@@ -53,6 +53,8 @@ export interface DiskWorld {
         readonly shape: DiskShape;
         readonly claimed: boolean;
         readonly heldBy?: string | undefined;
+        /** StoragePool that it is on its way to. */
+        readonly movingTo?: string | undefined;
         /** It grows before its machine is started: its server could not do it while the machine ran. */
         readonly growing?: boolean | undefined;
       }

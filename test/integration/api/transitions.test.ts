@@ -38,7 +38,6 @@ describe('VirtualDisk', () => {
   });
 
   it.each([
-    ['storagePoolRef', { storagePoolRef: { name: 'other' } }],
     ['source', { source: { type: 'Image', imageRef: { name: 'tiny' } } }],
     ['format', { format: 'raw' }],
   ])('keeps its %s', async (field, change) => {
@@ -46,6 +45,22 @@ describe('VirtualDisk', () => {
     expect(await cluster.refused(disk({ size: '3Gi', ...change }))).toContain(
       `${field} cannot be changed once it is set`,
     );
+  });
+});
+
+describe('the pool of a VirtualDisk', () => {
+  const change = (name: string) => disk({ size: '3Gi', storagePoolRef: { name } });
+
+  it('is changed once the disk is made, and not before', async () => {
+    await cluster.apply(disk({ size: '3Gi' }));
+    expect(await cluster.refused(change('other'))).toContain(
+      'storagePoolRef can be changed once the disk is made',
+    );
+    const volume = { pool: 'p1', name: 'v', format: 'qcow2' };
+    const patch = JSON.stringify({ status: { volume } });
+    await cluster.mustKubectl(['patch', 'odisk', 'd', '--subresource=status', '--type=merge', '-p', patch]);
+    await cluster.apply(change('other'));
+    await cluster.apply(change('local'));
   });
 });
 

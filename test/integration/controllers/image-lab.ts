@@ -4,6 +4,7 @@ import { type FileServer, startFileServer } from '../../../hack/lab/http-server.
 import type { ControllerContext } from '../../../src/controllers/context.ts';
 import { createFleet } from '../../../src/controllers/fleet.ts';
 import { placeOf } from '../../../src/controllers/places.ts';
+import { createStoragePromises } from '../../../src/controllers/storage-promises.ts';
 import { createImageController } from '../../../src/controllers/virtual-machine-image/controller.ts';
 import {
   type ImageConfig,
@@ -83,6 +84,7 @@ const startController = async (lab: Lab, config: Partial<ImageConfig>): Promise<
     secrets,
     fleet,
     storage: { session: () => undefined },
+    promises: createStoragePromises(kinds.disks.store),
     clock,
     releasing: new Set(),
     opening: new Set(),

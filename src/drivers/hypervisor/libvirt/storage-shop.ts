@@ -37,12 +37,22 @@ export const createFrom = async (
   await shop.remote.call('STORAGE_VOL_RESIZE', { vol, capacity: BigInt(wish.sizeBytes), flags: 0 }, signal);
 };
 
-/** After a failure nothing of the volume stays, if the host can still be reached; else its marker tells. */
-export const orNothing = async (shop: Workshop, volume: string, work: () => Promise<void>): Promise<void> => {
+/**
+ * After a failure nothing of the volume stays, if the host can still be reached; else its marker tells. What another
+ * process finished meanwhile, as `isDone` says, is not ours to remove.
+ */
+export const orNothing = async (
+  shop: Workshop,
+  volume: string,
+  work: () => Promise<void>,
+  isDone: (signal: AbortSignal) => Promise<boolean> = async () => false,
+): Promise<void> => {
   try {
     await work();
   } catch (error) {
-    await deleteVolume(shop, volume, AbortSignal.timeout(CLEAN_UP_LIMIT_MS)).catch(() => undefined);
+    const signal = AbortSignal.timeout(CLEAN_UP_LIMIT_MS);
+    const keep = await isDone(signal).catch(() => true);
+    if (!keep) await deleteVolume(shop, volume, signal).catch(() => undefined);
     throw error;
   }
 };

@@ -36,14 +36,19 @@ const copy = async (shop: Workshop, work: Copy, progress: Progress, signal: Abor
   if (work.sizeBytes < source.sizeBytes) {
     throw new Fault('invalid', 'The copy is smaller than its source.', { reason: 'DiskSmallerThanImage' });
   }
-  await orNothing(shop, work.volume, async () => {
-    await beginMaking(shop, work.volume, signal);
-    progress(0);
-    const { volume: name, format, sizeBytes } = work;
-    if (isGroup(shop.place)) await copyWithin(shop, work.from, { name, sizeBytes }, signal);
-    else await createFrom(shop, work.from, { name, format, sizeBytes }, signal);
-    await endMaking(shop, work.volume, undefined, signal);
-  });
+  await orNothing(
+    shop,
+    work.volume,
+    async () => {
+      await beginMaking(shop, work.volume, signal);
+      progress(0);
+      const { volume: name, format, sizeBytes } = work;
+      if (isGroup(shop.place)) await copyWithin(shop, work.from, { name, sizeBytes }, signal);
+      else await createFrom(shop, work.from, { name, format, sizeBytes }, signal);
+      await endMaking(shop, work.volume, undefined, signal);
+    },
+    (after) => isDone(shop, work.volume, after),
+  );
   progress(100);
 };
 
@@ -96,24 +101,29 @@ const importImage = async (
   // It may reject long before it is awaited.
   work.finished.catch(() => undefined);
   const landing = isKept(work) ? work.volume : work.volume + PART;
-  await orNothing(shop, work.volume, async () => {
-    await beginMaking(shop, work.volume, signal);
-    const sourceFormat = work.sourceFormat === 'qcow2' ? 'qcow2' : 'raw';
-    const landingBytes = sourceFormat === 'qcow2' ? PLAIN_HEAD_BYTES : 0;
-    await createVolume(shop, { name: landing, format: sourceFormat, sizeBytes: landingBytes }, signal);
-    await upload(shop, landing, metered(work, progress), signal);
-    const { digest, virtualSizeBytes } = await work.finished;
-    progress(91);
-    if (!isKept(work)) {
-      const told = await formatTold(shop, landing, signal);
-      if (told !== sourceFormat && told !== 'iso') throw otherFormat(work.sourceFormat, told);
-      const format = work.format === 'qcow2' ? 'qcow2' : 'raw';
-      const wish = { name: work.volume, format, sizeBytes: virtualSizeBytes } as const;
-      await createFrom(shop, landing, wish, signal);
-    }
-    progress(99);
-    await endMaking(shop, work.volume, digest, signal);
-  });
+  await orNothing(
+    shop,
+    work.volume,
+    async () => {
+      await beginMaking(shop, work.volume, signal);
+      const sourceFormat = work.sourceFormat === 'qcow2' ? 'qcow2' : 'raw';
+      const landingBytes = sourceFormat === 'qcow2' ? PLAIN_HEAD_BYTES : 0;
+      await createVolume(shop, { name: landing, format: sourceFormat, sizeBytes: landingBytes }, signal);
+      await upload(shop, landing, metered(work, progress), signal);
+      const { digest, virtualSizeBytes } = await work.finished;
+      progress(91);
+      if (!isKept(work)) {
+        const told = await formatTold(shop, landing, signal);
+        if (told !== sourceFormat && told !== 'iso') throw otherFormat(work.sourceFormat, told);
+        const format = work.format === 'qcow2' ? 'qcow2' : 'raw';
+        const wish = { name: work.volume, format, sizeBytes: virtualSizeBytes } as const;
+        await createFrom(shop, landing, wish, signal);
+      }
+      progress(99);
+      await endMaking(shop, work.volume, digest, signal);
+    },
+    (after) => isDone(shop, work.volume, after),
+  );
   progress(100);
 };
 

@@ -11,6 +11,8 @@ export interface SimulatedCall {
   readonly mutating: boolean;
   /** uuid of the machine or network, or name of the volume. */
   readonly subject?: string | undefined;
+  /** Folder of the volume, of a step on one. */
+  readonly path?: string | undefined;
 }
 
 /** Where a call stands: not yet carried out, or carried out and not yet answered (F7). */

@@ -1,4 +1,5 @@
 /** What the simulated world consists of. Mutable on purpose: it stands for hosts, not for what we know of them. */
+import type { Piece } from '../../storage/simulated/disk-content.ts';
 import type { Fabric } from '../../storage/simulated/fabric.ts';
 import type { Capability, HostId, OffCause, PowerSeen, VmRecord, VmSummary } from '../contract.ts';
 import type { Portal } from '../host-logins.ts';
@@ -54,6 +55,8 @@ export interface SimulatedVolume {
   digest: string | undefined;
   /** Of small volumes alone. */
   readonly bytes: Uint8Array | undefined;
+  /** What was written to the disk, of one that was filled with raw content; zeros else. */
+  pieces?: readonly Piece[] | undefined;
 }
 
 /** A file system's folder: of one host, or of all that mount it. */

@@ -1,5 +1,6 @@
 /** Long work on a simulated host: an unfinished volume lies there, as on a real one, until the work is done. */
 import { Fault } from '../../../runtime/fault.ts';
+import type { Piece } from '../../storage/simulated/disk-content.ts';
 import type { StoragePlace, StorageWork } from '../host-storage.ts';
 import type { SimulatedVolume } from './state.ts';
 import {
@@ -51,10 +52,13 @@ const receive = async (
   signal: AbortSignal,
 ): Promise<void> => {
   let received = 0;
+  const pieces: Piece[] = [];
   for await (const chunk of work.chunks) {
     context.checkOpen();
     checkSignal(signal, open);
     const isHole = 'hole' in chunk;
+    // What is packed in a qcow2 file is not unpacked here.
+    if (!isHole && work.sourceFormat === 'raw') pieces.push({ at: received, bytes: Uint8Array.from(chunk) });
     received += isHole ? chunk.hole : chunk.byteLength;
     if (received > work.maxBytes) {
       throw new Fault('invalid', 'The stream is longer than the image may be.', { reason: 'ImageTooLarge' });
@@ -65,6 +69,7 @@ const receive = async (
     }
     progress(Math.min(99, Math.floor((received / work.maxBytes) * 100)));
   }
+  volume.pieces = pieces;
 };
 
 const createImport =
@@ -158,6 +163,7 @@ const createCopy =
       () => {
         made.volume.sizeBytes = work.sizeBytes;
         made.volume.allocatedBytes = made.source.allocatedBytes;
+        made.volume.pieces = made.source.pieces;
         made.volume.complete = true;
       },
       signal,

@@ -186,9 +186,10 @@ export const createHostStorage = (context: StorageContext): HostStorage => {
     mutating: boolean,
     effect: () => T,
     signal: AbortSignal,
+    path?: string,
   ): Promise<T> => {
     checkOpen();
-    return gate.run(host, { method: `storage.${method}`, mutating, subject }, effect, signal);
+    return gate.run(host, { method: `storage.${method}`, mutating, subject, path }, effect, signal);
   };
 
   async function* read(
@@ -244,7 +245,7 @@ export const createHostStorage = (context: StorageContext): HostStorage => {
         takeStep(context, place, step);
         emit({ kind: 'storage', host: host.name });
       };
-      await ask(step.kind, subject, true, effect, signal);
+      await ask(step.kind, subject, true, effect, signal, place.path);
     },
     work: async (place, what: StorageWork, progress, signal) => {
       checkOpen();
