@@ -48,10 +48,10 @@ describe('links to storage servers', () => {
 
   it('open at most eight channels of it, whatever number of pools ask at once', async () => {
     const pools = Array.from({ length: 5 }, (_, index) => links.open({ ...endpoint, name: `pool-${index}` }));
-    const runs = Array.from({ length: 40 }, (_, index) =>
-      pools[index % 5]?.run(['echo', `${index}`], {}, never),
+    const runs = pools.flatMap((pool, row) =>
+      Array.from({ length: 8 }, (_, index) => pool.run(['echo', `${8 * row + index}`], {}, never)),
     );
-    const outputs = (await Promise.all(runs)).map((result) => Number(result?.stdout));
+    const outputs = (await Promise.all(runs)).map(({ stdout }) => Number(stdout));
     expect(outputs).toEqual(Array.from({ length: 40 }, (_, index) => index));
     expect(server.counts().connections).toBe(1);
     expect(server.counts().mostChannels).toBeLessThanOrEqual(8);

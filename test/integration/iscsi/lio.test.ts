@@ -1,4 +1,4 @@
-/** LIO as a whole on a real kernel, which is emulated: what its laws (test/contract) do not show. */
+/** LIO as a whole on a real, emulated kernel: what its laws (test/contract) do not show. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { run, waitUntil } from '../../../hack/lab/process.ts';
 import type {
@@ -36,7 +36,6 @@ const identity = { clusterId: 'integration', poolUid: freshUid(), poolName: 'san
 let lab: LioLab;
 let foreign = '';
 const driver = createIscsiDriver(createServerLinks());
-
 beforeAll(async () => {
   lab = await startLioLab();
   foreign = await foreignThings(lab);
