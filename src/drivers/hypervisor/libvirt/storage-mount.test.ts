@@ -102,7 +102,9 @@ describe('mounting', () => {
   });
 
   it('tells what mount(8) said, and not how it was called', async () => {
-    await expect(mountOn('mount.nfs: access denied by server')).rejects.toMatchObject({
+    await expect(
+      mountOn('Created symlink /run/x.\nmount.nfs: access denied by server\n'),
+    ).rejects.toMatchObject({
       reason: 'MountFailed',
       message:
         'The host cannot mount /srv/ovcp of 192.0.2.51 for the pool nas: mount.nfs: access denied by server',

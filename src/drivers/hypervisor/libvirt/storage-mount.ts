@@ -60,9 +60,12 @@ const nameOf = (mount: MountSource): string => {
   return `${dir} of ${host}`;
 };
 
-/** libvirt tells the whole command line of mount(8) before what it said. */
-const textOf = (error: unknown): string =>
-  error instanceof Error ? safeText(error.message.replace(/^.* unexpected exit status \d+: /s, ''), 300) : '';
+/** libvirt tells the command line of mount(8) before what that said; mount.nfs may start a service and tell of it. */
+const textOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return '';
+  const [, said = error.message] = /unexpected exit status \d+: ([^]*)$/.exec(error.message) ?? [];
+  return safeText(/^mount(?:\.[a-z0-9]+)?: [^]*$/m.exec(said)?.[0] ?? said, 300);
+};
 
 /** Errors of the connection pass through: they say nothing about the mount. */
 const mountFault = (place: StoragePlace, mount: MountSource, error: unknown): unknown =>
