@@ -142,7 +142,8 @@ describe('S2, S4: characters that mean something to XML or a shell', () => {
   const san = (change: object) =>
     storagePool('attack', ['kvm'], {
       driver: 'iscsi',
-      topology: 'Shared',
+      topology: undefined,
+      roles: ['Disks'],
       iscsi: {
         target: {
           software: 'TGT',

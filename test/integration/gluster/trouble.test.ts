@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitUntil } from '../../../hack/lab/process.ts';
 import type { GlusterWish } from '../../../src/drivers/storage/contract.ts';
 import {
+  brick,
   bricksOn,
   faultOf,
+  idOf,
   info,
   inventory,
   never,
@@ -159,6 +162,36 @@ describe('trouble with Gluster servers', { timeout: 400_000 }, () => {
     await g3.powerOn();
     expect((await walk(server)).plan.health.state).toBe('Healthy');
     expect(await bricksOn(g1, 'wide')).toHaveLength(6);
+    await walk(server, undefined, (seen) => server.planRemoval(seen, true));
+    await server.close();
+  });
+
+  it('replaces the brick of a server that is down by one on another server, and heals it', async () => {
+    const [g1, g2, g3] = world.nodes;
+    await converge(wishOf(world, 'spare'));
+    const path = await world.client.mount(g1, 'spare');
+    await g3.powerLoss();
+    await world.client.exec(['sh', '-c', 'echo late > "$1/late"', 'sh', path]);
+    const a = setOf(world, 'a', 'spare');
+    const bricks = a.bricks.map((each) => (each.name === 'a3' ? brick(g2, 'a3', 'spare-new') : each));
+    const server = open(world, wishOf(world, 'spare', { replicaSets: [{ ...a, bricks }] }));
+    const replaced = idOf(g2, `${g2.brickFolder}/spare-new`);
+    const healed = async (): Promise<boolean> => {
+      const there = await g2.exec(['cat', `${g2.brickFolder}/spare-new/late`], { allowFailure: true });
+      return there.stdout === 'late\n';
+    };
+    const { steps } = await walk(
+      server,
+      (plan, { detail }) => waiting('ServerDown')(plan) && JSON.stringify(detail).includes(replaced),
+    );
+    expect(steps).toEqual(['replace brick']);
+    await waitUntil('the new brick to have the file', healed, { limitMs: 90_000, stepMs: 200 });
+    await whole(g1, 'spare');
+    expect(await bricksOn(g1, 'spare')).toContain(replaced);
+    await world.client.exec(['rm', `${path}/late`]);
+    await world.client.unmount(path);
+    await g3.powerOn();
+    expect((await walk(server)).plan.health.state).toBe('Healthy');
     await walk(server, undefined, (seen) => server.planRemoval(seen, true));
     await server.close();
   });

@@ -11,7 +11,7 @@ LOCKS = '/run/ovcp'
 CHUNK = 1 << 20
 # Longer than the operator waits before it gives up (transfer.ts), which says so or falls silent for good.
 SILENCE = 300
-TOOL_LIMIT = 90
+TOOL_LIMIT = 300
 
 
 class Refused(Exception):

@@ -273,6 +273,9 @@ def cut_off(renewed, revoked):
 
 def serve_again(room, uids):
     """Targets that went with a session. It is proved by now: what keeps them from coming back is no reason to say otherwise."""
+    global TOOL_LIMIT
+    # Who waits for the proof does not wait for LVM.
+    TOOL_LIMIT = 15
     with contextlib.suppress(Refused, OSError):
         disks = {uid: room.backing.disk(uid) for uid in uids}
         with server_lock():
