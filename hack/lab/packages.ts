@@ -3,7 +3,7 @@ import { aptGet, mustAptGet } from './apt.ts';
 import { run } from './process.ts';
 
 /** Parts of Debian 12's libvirt-daemon that are packages of their own later; an older apt does not know them. */
-const sinceDebian13 = [
+export const sinceDebian13: readonly string[] = [
   'libvirt-daemon-driver-interface',
   'libvirt-daemon-driver-network',
   'libvirt-daemon-driver-nodedev',

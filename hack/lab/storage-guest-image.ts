@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cached, cacheRoot } from './cache.ts';
+import { sinceDebian13 } from './packages.ts';
 import { run } from './process.ts';
 
 /** What a storage guest is started from. The root disk is raw, and nothing may be written to it: overlays are. */
@@ -10,7 +11,7 @@ export type StorageGuestImage = { kernelPath: string; initrdPath: string; rootPa
 
 const files = fileURLToPath(new URL('storage-guest', import.meta.url));
 
-/** Installed in the guest. The initiator's packages are for hosts that log in themselves. */
+/** Installed in the guest: what a storage server needs, and what a host needs that mounts and logs in itself. */
 const guestPackages = [
   'linux-image-amd64',
   'lvm2',
@@ -21,6 +22,15 @@ const guestPackages = [
   'open-iscsi',
   'multipath-tools',
   'sg3-utils',
+  'nfs-common',
+  'libvirt-daemon-system',
+  'libvirt-daemon-system-systemd',
+  'libvirt-daemon-driver-qemu',
+  'libvirt-clients',
+  'qemu-system-x86',
+  'qemu-utils',
+  'iptables',
+  'netcat-openbsd',
 ];
 
 /** Changes whenever anything changes that the image is made of, other than Debian's packages. */
@@ -54,6 +64,7 @@ const build = async (directory: string, archive: Archive): Promise<void> => {
     MIRROR: archive.site,
     SUITE: archive.release,
     PACKAGES: guestPackages.join(' '),
+    NEWER_PACKAGES: sinceDebian13.join(' '),
   };
   const isolated = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private'];
   await run([...isolated, 'setpriv', '--pdeathsig', 'KILL', '--', 'sh', join(files, 'build')], { env });
@@ -62,7 +73,7 @@ const build = async (directory: string, archive: Archive): Promise<void> => {
 
 /**
  * The disk, kernel and initial RAM disk of the storage guest: a Debian of the machine's own release with LIO, LVM, an
- * NFS server and the initiator's side, made once and kept in the cache. Needs root, debootstrap and mke2fs.
+ * NFS server, the initiator's side and libvirt, made once and kept in the cache. Needs root, debootstrap and mke2fs.
  */
 export const ensureStorageGuestImage = async (
   say: (line: string) => void = (line) => process.stderr.write(`${line}\n`),

@@ -15,6 +15,7 @@ const long: readonly string[] = [
   'test/faults/hosts.test.ts',
   'test/integration/controllers/infra-trouble.test.ts',
   'test/integration/lab/kvm-hosts.test.ts',
+  'test/integration/lab/guest-host.test.ts',
 ];
 
 const rankOf = ({ moduleId }: TestSpecification): number => {

@@ -101,6 +101,7 @@ const transient = table('TransientError', {
   QuorumLost: 'Too many parts of the storage are down for it to be used.',
   MountFailed: 'The storage cannot be mounted on the host.',
   MountLost: 'The storage was mounted on the host and is no longer.',
+  StorageUnresponsive: 'The host waits for the storage and gets no answer.',
   NetworkNotReady: 'The network cannot be used on the host now.',
   DiskInUse: 'Another machine uses the disk.',
   DiskOnAnotherHost: 'The disks of the machine are bound to different hosts.',

@@ -106,26 +106,23 @@ const replicaSet = z.object({
     .describe('Bricks of the set. With an arbiter the last one is it.'),
 });
 
-const layout = immutable(
-  atomic(
-    z.discriminatedUnion('type', [
-      z.object({
-        type: z.literal('Distribute').describe('Distribute: each file on one brick. Replicate: on several.'),
-        replica: absent(),
-        arbiter: absent(),
-      }),
-      z.object({
-        type: z.literal('Replicate'),
-        replica: int(2, 3).describe('Full copies of each file.'),
-        arbiter: z
-          .boolean()
-          .optional()
-          .describe('One more brick in each set that holds no data and decides quarrels; with replica 2.'),
-      }),
-    ]),
-  ),
-  'layout',
-);
+const layout = atomic(
+  z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('Distribute').describe('Distribute: each file on one brick. Replicate: on several.'),
+      replica: absent(),
+      arbiter: absent(),
+    }),
+    z.object({
+      type: z.literal('Replicate'),
+      replica: int(2, 3).describe('Full copies of each file.'),
+      arbiter: z
+        .boolean()
+        .optional()
+        .describe('One more brick in each set that holds no data and decides quarrels; with replica 2.'),
+    }),
+  ]),
+).describe('How files lie on the bricks. It cannot be changed, and stays written over a time of Observe.');
 
 const common = {
   volume: immutable(
@@ -161,7 +158,7 @@ const union = z.discriminatedUnion('management', [
         'Manage: the volume is made, changed and healed as written here. Observe: an existing one is used and reported, and nothing is changed on the servers.',
       ),
     ...common,
-    layout: layout.describe('How files lie on the bricks. It cannot be changed.'),
+    layout,
     replicaSets: listMap(replicaSet, 'name', 32)
       .refine((sets) => sets.length > 0, { message: 'at least one set' })
       .meta({
@@ -187,7 +184,7 @@ const union = z.discriminatedUnion('management', [
   z.object({
     management: z.literal('Observe'),
     ...common,
-    layout: absent(),
+    layout: layout.optional(),
     replicaSets: absent(),
     options: absent(),
     clients: absent(),
@@ -267,8 +264,15 @@ const setsAreSpread = {
   ),
 };
 
+/** Over a time of Observe too. */
+const layoutStays = {
+  cel: '!has(oldSelf.layout) || (has(self.layout) && self.layout == oldSelf.layout)',
+  message: 'layout cannot be changed once it is set, and stays written with management Observe',
+};
+
 /** A Gluster volume and the servers it is on. */
 export const glusterSpec = [
+  layoutStays,
   serversListed,
   pathsDiffer,
   arbiterNeedsTwo,

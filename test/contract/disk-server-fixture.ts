@@ -28,6 +28,8 @@ export interface ServerHands {
   restart(): Promise<void>;
   /** A disk that nobody finished. */
   putUnfinished(diskUid: string): Promise<void>;
+  /** Makes a disk that is there one that nobody finished; what serves it stays. */
+  spoil(diskUid: string): Promise<void>;
   /** Takes away what serves the disk, and leaves its data. */
   removeTarget(diskUid: string): Promise<void>;
   /** Lets another initiator in, beside the driver. */

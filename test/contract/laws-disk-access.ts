@@ -4,8 +4,9 @@ import { type DiskLaw, dropDisks, hostA, hostB, hostC, madeDisk, present } from 
 import { mib, never } from './fixture.ts';
 
 const size = 8 * mib;
-const publish = (iqn: string): ServedStep => ({ kind: 'publish', initiator: { iqn } });
-const revoke = (iqn: string): ServedStep => ({ kind: 'revoke', initiator: { iqn } });
+type Step<Kind> = Extract<ServedStep, { readonly kind: Kind }>;
+const publish = (iqn: string): Step<'publish'> => ({ kind: 'publish', initiator: { iqn } });
+const revoke = (iqn: string): Step<'revoke'> => ({ kind: 'revoke', initiator: { iqn } });
 
 export const accessLaws: readonly DiskLaw[] = [
   {
@@ -111,6 +112,61 @@ export const accessLaws: readonly DiskLaw[] = [
       await bench.disks.take(disk, { kind: 'delete' }, never);
       await bench.hands.restart();
       expect(await bench.hands.foreign()).toBe(before);
+    },
+  },
+  {
+    id: 'D-29',
+    title: 'a step that comes late changes nothing',
+    check: async (bench) => {
+      const disk = await madeDisk(bench, size, hostA);
+      const stamp = async () => (await present(bench, disk)).stamp;
+      const refused = async (step: ServedStep): Promise<void> => {
+        const taken = bench.disks.take(disk, step, never);
+        await expect(taken, step.kind).rejects.toMatchObject({ name: 'Fault', kind: 'conflict' });
+      };
+      const first = await stamp();
+      await bench.disks.take(disk, revoke(hostA), never);
+      await refused({ ...publish(hostA), stamp: first });
+      await refused({ kind: 'delete', stamp: first });
+      expect(await present(bench, disk)).toMatchObject({ complete: true, published: [] });
+      // Nobody had it, and the answer to an earlier request may be on its way all the same.
+      const second = await stamp();
+      await bench.disks.take(disk, revoke(hostA), never);
+      await refused({ ...publish(hostA), stamp: second });
+      const third = await stamp();
+      await bench.disks.revokeAll({ iqn: hostB }, never);
+      await refused({ ...publish(hostB), stamp: third });
+      await bench.disks.take(disk, { ...publish(hostA), stamp: await stamp() }, never);
+      await refused({ ...revoke(hostA), stamp: third });
+      expect(await present(bench, disk)).toMatchObject({ published: [hostA] });
+      await bench.disks.take(disk, { ...revoke(hostA), stamp: await stamp() }, never);
+      // A disk that was deleted and made again is another one to whoever deletes late.
+      const last = await stamp();
+      await bench.disks.take(disk, { kind: 'delete', stamp: last }, never);
+      await bench.disks.take(disk, { kind: 'createBlank', sizeBytes: size }, never);
+      await refused({ kind: 'delete', stamp: last });
+      await dropDisks(bench, disk);
+    },
+  },
+  {
+    id: 'D-30',
+    title: 'what is made anew is taken from whoever has the old one open',
+    check: async (bench) => {
+      const disk = await madeDisk(bench, size, hostA);
+      const { served } = await present(bench, disk);
+      await bench.hands.write(hostA, served, 9, 0, size);
+      const session = await bench.hands.stayLoggedIn(hostA, served);
+      try {
+        await bench.hands.spoil(disk.diskUid);
+        await bench.disks.take(disk, { kind: 'createBlank', sizeBytes: size }, never);
+        expect(await present(bench, disk)).toMatchObject({ complete: true, published: [], sessions: [] });
+        expect(await bench.hands.logsIn(hostA, served)).toBe(false);
+      } finally {
+        await session.close();
+      }
+      await bench.disks.take(disk, publish(hostB), never);
+      expect(await bench.hands.holds(hostB, served, 0, 0, size)).toBe(true);
+      await dropDisks(bench, disk);
     },
   },
 ];

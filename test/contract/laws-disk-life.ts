@@ -33,9 +33,10 @@ export const lifeLaws: readonly DiskLaw[] = [
       ];
       for (const step of steps) {
         await bench.disks.take(disk, step, never);
-        const once = await bench.disks.see(disk, never);
+        // The stamp is no state of the disk: a revoke makes older requests worthless, whoever had it.
+        const once = { ...(await bench.disks.see(disk, never)), stamp: undefined };
         await bench.disks.take(disk, step, never);
-        expect(await bench.disks.see(disk, never), step.kind).toEqual(once);
+        expect({ ...(await bench.disks.see(disk, never)), stamp: undefined }, step.kind).toEqual(once);
       }
       expect(await bench.disks.see(disk, never)).toEqual({ kind: 'absent' });
     },

@@ -3,6 +3,7 @@ import { deviceLaws } from './laws-devices.ts';
 import { identityLaws } from './laws-identity.ts';
 import { modelLaws } from './laws-model.ts';
 import { networkLaws } from './laws-networks.ts';
+import { placeLaws } from './laws-places.ts';
 import { poolLaws } from './laws-pool.ts';
 import { powerLaws } from './laws-power.ts';
 import { readingLaws } from './laws-reading.ts';
@@ -18,6 +19,7 @@ export const allLaws = (modelRuns: number): readonly Law[] =>
     ...deviceLaws,
     ...modelLaws(modelRuns),
     ...storageLaws,
+    ...placeLaws,
     ...networkLaws,
     ...secretLaws,
     ...readingLaws,

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conditionOf } from './api.ts';
 import { type Lab, startLab } from './lab.ts';
-import { blank, disk, storagePool } from './objects.ts';
+import { blank, disk, hostPool, storagePool } from './objects.ts';
 import { type Scene, setScene } from './scene.ts';
 
 let lab: Lab;
@@ -36,5 +36,28 @@ describe('a StoragePool that is being deleted', () => {
     await scene.gone('VirtualMachine', 'late');
     for (const name of ['late', 'held']) await lab.api.remove('VirtualDisk', name, scene.name);
     await lab.api.until('pool', () => lab.api.get('StoragePool', 'leaving') === undefined);
+  });
+});
+
+describe('a StoragePool that a HostPool was taken out of', () => {
+  it('leaves no file of a disk that is deleted later, which is on a host of that one', async () => {
+    const { name } = scene;
+    await lab.api.apply(hostPool('stays', [{ name: 'stays-1' }]), disk('left', name, name));
+    await lab.api.apply(storagePool(name, [name, 'stays']));
+    await scene.make('user', { disks: [{ name: 'left', diskRef: { name: 'left' } }] });
+    await scene.running('user');
+    const uid = lab.api.get('VirtualDisk', 'left', name)?.metadata.uid ?? '';
+    const files = (): readonly string[] =>
+      lab.world
+        .hosts()
+        .flatMap(({ directories }) => [...directories.values()].flatMap(({ volumes }) => [...volumes.keys()]))
+        .filter((file) => file.includes(uid));
+    expect(files()).toHaveLength(1);
+    await lab.api.remove('VirtualMachine', 'user', name);
+    await scene.gone('VirtualMachine', 'user');
+    await lab.api.apply(storagePool(name, ['stays']));
+    await lab.api.remove('VirtualDisk', 'left', name);
+    await scene.gone('VirtualDisk', 'left');
+    expect(files()).toEqual([]);
   });
 });

@@ -165,7 +165,7 @@ it('two operators at once, neither asking for the lease: nothing is made twice (
   expect(lab.checker.atRest()).toEqual([]);
 });
 
-it('the API server is away for 20 s and comes back: what was asked for is done, machines never noticed (F6, I17)', async () => {
+it('the API server is away for a minute and comes back: what was asked for is done, machines never noticed (F6, I17)', async () => {
   await scene.make('steady', { disks: [blank('root', scene.name)], ...hard });
   await scene.make('bystander', { disks: [blank('root', scene.name)] });
   await Promise.all([scene.running('steady'), scene.running('bystander')]);
@@ -173,7 +173,7 @@ it('the API server is away for 20 s and comes back: what was asked for is done, 
   const started = scene.domain('steady')?.machine.startedMs;
   await scene.patch('steady', { powerState: 'PoweredOff' });
   await lab.plane.killApiServer();
-  await new Promise((resolve) => setTimeout(resolve, 20_000));
+  await new Promise((resolve) => setTimeout(resolve, 60_000));
   expect(operator.operator.state()).toBe('leading');
   await lab.plane.startApiServer();
   await lab.api.until('it is off', () => scene.vm('steady')?.status?.powerState === 'PoweredOff', 300_000);

@@ -127,12 +127,15 @@ describe('a Secret that goes while it is used (F19)', () => {
       ...hard,
     });
     await scene.running('seeded');
-    await operator.quiet();
     await lab.api.remove('Secret', 'ci', scene.name);
     await scene.patch('seeded', { memory: '512Mi' });
     const { message } = await scene.told('VirtualMachine', 'seeded', 'Ready', 'False', 'SecretNotFound');
     expect(message).toBe('Secret ci does not exist in this namespace.');
     expect(isOn('seeded')).toBe(true);
+    // Looked at again for another reason, it is still told.
+    await lab.api.patch('VirtualMachine', 'seeded', scene.name, { metadata: { annotations: { note: 'x' } } });
+    await operator.quiet();
+    await scene.told('VirtualMachine', 'seeded', 'Ready', 'False', 'SecretNotFound');
     await scene.patch('seeded', { powerState: 'PoweredOff' });
     await lab.api.until('it is off', () => !isOn('seeded'));
     await scene.patch('seeded', { powerState: 'PoweredOn' });

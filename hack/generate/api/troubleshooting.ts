@@ -83,6 +83,8 @@ const advice = {
     'Read the message. The host needs the client of the file system (`glusterfs-client`, `nfs-common`), and must reach the servers.',
   MountLost:
     'It is mounted again by itself as soon as no machine on the host uses it: stop those machines, then start them again.',
+  StorageUnresponsive:
+    'Bring the storage server or the network to it back. Machines that use it wait meanwhile and then go on; nothing else on the host waits.',
   NetworkNotReady: '`kubectl describe ovn NAME`: `status.hosts` says why, host by host.',
   DiskInUse: 'Stop the machine that has it, or take the disk out of its `spec.disks`.',
   DiskOnAnotherHost:

@@ -44,6 +44,7 @@ describe('plan of a StoragePool', () => {
     const retired = (used: boolean) => [site('a'), site('z', { wanted: false, used })];
     expect(next({ sites: retired(false) }, { a: ready(), z: ready() })).toEqual({
       kind: 'forget',
+      withMarker: false,
       hosts: ['z'],
     });
     expect(next({ sites: retired(true) }, { a: ready(), z: ready() })).toBe('settled');
@@ -52,7 +53,11 @@ describe('plan of a StoragePool', () => {
   it('is deleted once nothing is on it and every host that can be reached has forgotten it', () => {
     const deleting = { deleting: true };
     expect(next({ ...deleting, disks: ['n/d'] }, { a: ready(), b: ready() })).toBe('settled');
-    expect(next(deleting, { a: ready(), b: absent })).toEqual({ kind: 'forget', hosts: ['a'] });
+    expect(next(deleting, { a: ready(), b: absent })).toEqual({
+      kind: 'forget',
+      hosts: ['a'],
+      withMarker: true,
+    });
     expect(next(deleting, { a: absent, b: absent })).toEqual({ kind: 'removeFinalizer' });
     expect(next(deleting, { a: absent, b: failed })).toBe('wait');
     const down = [site('a'), site('b', { state: unreachable })];

@@ -75,7 +75,8 @@ const planDeletion = (world: StoragePoolWorld, sight: StorageSight): Next => {
   if (stock !== undefined) return stock;
   const there = sites.filter((site) => (kindAt(sight, site) ?? 'absent') !== 'absent');
   const forgettable = there.filter((site) => kindAt(sight, site) !== 'failed').map(({ name }) => name);
-  if (forgettable.length > 0) return step({ kind: 'forget', hosts: forgettable });
+  // Who looks at a volume before it is erased knows it by the marker, which then goes with the volume.
+  if (forgettable.length > 0) return step({ kind: 'forget', hosts: forgettable, withMarker: !world.erases });
   const unseen =
     !servesDisks(world.pool.spec) && sites.some(({ state }) => state.kind === 'unusable' && !state.gone);
   return there.length > 0 || unseen ? { kind: 'wait' } : serverRemoval(world, sight);
@@ -138,7 +139,8 @@ const planHosts = (world: StoragePoolWorld, sight: StorageSight): Next => {
   const retired = sites.filter(
     (site) => !site.wanted && !site.used && ['ready', 'broken'].includes(kindAt(sight, site) ?? ''),
   );
-  if (retired.length > 0) return step({ kind: 'forget', hosts: retired.map(({ name }) => name) });
+  if (retired.length > 0)
+    return step({ kind: 'forget', hosts: retired.map(({ name }) => name), withMarker: false });
   return rest(sight, place.mount !== undefined);
 };
 

@@ -95,7 +95,11 @@ describe('deletion with a server side', () => {
   const granted = served({ kind: 'step', step: erase, health: making }, made, true);
 
   it('lets the hosts go first, and then what is on the servers stays', () => {
-    expect(next(deleting, { a: ready(), b: absent }, keep)).toEqual({ kind: 'forget', hosts: ['a'] });
+    expect(next(deleting, { a: ready(), b: absent }, keep)).toEqual({
+      kind: 'forget',
+      hosts: ['a'],
+      withMarker: true,
+    });
     expect(next(deleting, { a: absent, b: absent }, keep)).toEqual({ kind: 'removeFinalizer' });
   });
 
@@ -121,7 +125,11 @@ describe('deletion with a server side', () => {
   });
 
   it('erases once that was granted and no host has it mounted', () => {
-    expect(next(erasing, { a: absent, b: ready() }, granted)).toEqual({ kind: 'forget', hosts: ['b'] });
+    expect(next(erasing, { a: absent, b: ready() }, granted)).toEqual({
+      kind: 'forget',
+      hosts: ['b'],
+      withMarker: false,
+    });
     expect(next(erasing, { a: absent, b: absent }, granted)).toEqual({ kind: 'server', step: erase });
   });
 

@@ -1,9 +1,11 @@
 /** One idempotent step for a StoragePool; on many hosts at once, each by itself. */
 import type { StorageStep } from '../../drivers/hypervisor/host-storage.ts';
+import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
 import type { ControllerContext } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../object-writes.ts';
 import { knownReason } from '../standing.ts';
+import { gather } from './gather.ts';
 import { onHost, see } from './see.ts';
 import { seeServer, takeServerStep } from './server.ts';
 import type { PlaceSight, StoragePoolStep, StoragePoolWorld, StorageSight } from './world.ts';
@@ -27,10 +29,11 @@ const onHosts = async (
   world: StoragePoolWorld,
   sight: StorageSight,
   hosts: readonly string[],
-  kind: Extract<StorageStep['kind'], 'preparePlace' | 'forgetPlace'>,
+  step: Extract<StorageStep, { kind: 'preparePlace' | 'forgetPlace' }>,
   signal: AbortSignal,
 ): Promise<Taken<StorageSight>> => {
   const { place, sites } = world;
+  const { kind } = step;
   const chosen = sites.filter(({ name }) => hosts.includes(name));
   const seen = await Promise.all(
     chosen.map((site) =>
@@ -38,7 +41,7 @@ const onHosts = async (
         context,
         site,
         async (storage, inner) => {
-          await context.effect(`${kind} ${site.name}`, () => storage.take(place, { kind }, inner));
+          await context.effect(`${kind} ${site.name}`, () => storage.take(place, step, inner));
           return storage.seePlace(place, inner);
         },
         signal,
@@ -116,6 +119,12 @@ const takeStock = async (
   return { kind: 'done', seen: { ...sight, hosts, server, kept } };
 };
 
+const requireStillEmpty = (context: ControllerContext, { pool }: StoragePoolWorld): void => {
+  const fresh = gather(context, pool.metadata.name);
+  if (fresh?.erases === true && fresh.disks.length === 0 && fresh.images.length === 0) return;
+  throw new Fault('conflict', 'What is kept in the pool changed meanwhile.');
+};
+
 export const take = async (
   context: ControllerContext,
   world: StoragePoolWorld,
@@ -129,17 +138,26 @@ export const take = async (
       await addFinalizer(resource, world.pool, context.effect, signal);
       return { kind: 'wrote' };
     case 'server': {
+      // In the turn in which it is sent: what came to the pool since keeps its data.
+      if (sight.server.kind === 'seen' && sight.server.erase) requireStillEmpty(context, world);
       const server = await takeServerStep(context, world, step.step, signal);
       return { kind: 'done', seen: { ...sight, server } };
     }
     case 'takeStock':
       return takeStock(context, world, sight, step.host, signal);
     case 'prepare':
-      return onHosts(context, world, sight, step.hosts, 'preparePlace', signal);
+      return onHosts(context, world, sight, step.hosts, { kind: 'preparePlace' }, signal);
     case 'writeMarker':
       return writeMarker(context, world, sight, step.host, signal);
     case 'forget':
-      return onHosts(context, world, sight, step.hosts, 'forgetPlace', signal);
+      return onHosts(
+        context,
+        world,
+        sight,
+        step.hosts,
+        { kind: 'forgetPlace', withMarker: step.withMarker },
+        signal,
+      );
     case 'removeFinalizer':
       await removeFinalizer(resource, world.pool, context.effect, signal);
       return { kind: 'gone' };

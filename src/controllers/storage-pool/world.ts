@@ -73,7 +73,8 @@ export type StoragePoolStep =
   | { readonly kind: 'writeMarker'; readonly host: string }
   /** Lists what is still on the volume, before it is erased. */
   | { readonly kind: 'takeStock'; readonly host: string }
-  | { readonly kind: 'forget'; readonly hosts: readonly string[] }
+  /** `withMarker`: the pool ends; nothing of ours is to stay in the folder that hosts share. */
+  | { readonly kind: 'forget'; readonly hosts: readonly string[]; readonly withMarker: boolean }
   | { readonly kind: 'removeFinalizer' };
 
 /** A simulated pool has no files that a real host could use, and a simulated host mounts nothing real. */

@@ -1,4 +1,6 @@
 /** The world of one disk, from stores alone. */
+
+import type { Host } from '../../api/host.ts';
 import {
   diskVolumeName,
   domainName,
@@ -111,23 +113,44 @@ const poolLackOf = (
     : { reason: 'StorageRoleMissing', message: `StoragePool ${name} does not take disks.` };
 };
 
+const hostWorldOf = ({ fleet }: ControllerContext, host: Host, ready: boolean): HostWorld => {
+  const pool = host.spec.hostPoolRef.name;
+  const seen = fleet.session(pool)?.hosts().get(host.spec.hostName);
+  return {
+    name: host.metadata.name,
+    id: host.spec.hostName,
+    pool,
+    usable: seen?.kind === 'reachable' && ready,
+    declaredDown: host.spec.declaredDown?.reason,
+    initiator: hostInitiatorIqn(host.metadata.uid),
+  };
+};
+
 const hostsOf = (context: ControllerContext, pool: StoragePool | undefined): readonly HostWorld[] =>
   (pool?.spec.hostPoolRefs ?? [])
     .flatMap((ref) =>
-      context.kinds.hosts.store.byIndex('hostPool', ref.name).map((host): HostWorld => {
-        const seen = context.fleet.session(ref.name)?.hosts().get(host.spec.hostName);
+      context.kinds.hosts.store.byIndex('hostPool', ref.name).map((host) => {
         const ready = pool?.status?.hosts?.some((it) => it.name === host.metadata.name && it.ready) ?? false;
-        return {
-          name: host.metadata.name,
-          id: host.spec.hostName,
-          pool: ref.name,
-          usable: seen?.kind === 'reachable' && ready,
-          declaredDown: host.spec.declaredDown?.reason,
-          initiator: hostInitiatorIqn(host.metadata.uid),
-        };
+        return hostWorldOf(context, host, ready);
       }),
     )
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+/**
+ * A disk that goes is looked for where it was bound, although that host's HostPool was taken out of the StoragePool:
+ * what we prepared there stays as long as disks are bound to it.
+ */
+const formerHome = (
+  context: ControllerContext,
+  { metadata, status }: VirtualDisk,
+  hosts: readonly HostWorld[],
+): readonly HostWorld[] => {
+  if (metadata.deletionTimestamp === undefined || status?.host === undefined) return [];
+  const host = context.kinds.hosts.store.get(status.host);
+  return host === undefined || hosts.some(({ name }) => name === status.host)
+    ? []
+    : [hostWorldOf(context, host, true)];
+};
 
 const lacking = (reason: Lack['reason'], message: string): SourceWorld => ({
   kind: 'lack',
@@ -285,6 +308,8 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
   const users = usersOf(context, disk);
   const copies = copiesOf(context, disk);
   const served = servedOf(context, disk, pool);
+  const hosts = hostsOf(context, pool);
+  const shared = pool !== undefined && topologyOf(pool.spec) === 'Shared';
   return {
     clusterId: context.clusterId,
     disk,
@@ -295,9 +320,9 @@ export const gather = (deps: GatherDeps, key: string): DiskWorld | undefined => 
     pausedBy: disk.metadata.annotations?.[PAUSED_ANNOTATION],
     place: pool === undefined ? undefined : placeOf(context.clusterId, pool),
     poolLack: poolLackOf(context, disk, pool),
-    shared: pool !== undefined && topologyOf(pool.spec) === 'Shared',
+    shared,
     served,
-    hosts: hostsOf(context, pool),
+    hosts: shared || pool === undefined ? hosts : [...hosts, ...formerHome(context, disk, hosts)],
     users,
     ghost: ghostOf(context, disk, users, served),
     source: sourceOf(deps, disk, served !== undefined),

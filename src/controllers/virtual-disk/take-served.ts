@@ -1,7 +1,7 @@
 /** One step of a disk's life on a storage server. */
 import { poolSecretMark } from '../../api/identity.ts';
 import type { Chunk } from '../../drivers/hypervisor/host-storage.ts';
-import type { DiskIdentity, DiskServer } from '../../drivers/storage/contract.ts';
+import type { DiskIdentity, DiskServer, ServedStep } from '../../drivers/storage/contract.ts';
 import { readQcow2 } from '../../media/qcow2-read.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { Taken } from '../../runtime/pass.ts';
@@ -13,6 +13,13 @@ import type { DiskSight, DiskWorld, ServedWorld } from './world.ts';
 
 type Ended = Taken<DiskSight>;
 export type ServerStep = Extract<DiskStep, { kind: 'serve' | 'withdraw' | 'make' | 'cancelMake' }>;
+
+/** A step that is held up is worth nothing once somebody was let in or out after this look. */
+const stamped = (step: ServedStep, seen: DiskSight): ServedStep => {
+  const sight = seen.served;
+  if (step.kind !== 'publish' && step.kind !== 'revoke' && step.kind !== 'delete') return step;
+  return sight?.kind === 'present' && sight.stamp !== undefined ? { ...step, stamp: sight.stamp } : step;
+};
 
 /** The API server gives up on a request long before this. */
 const lateWriteMs = 180_000;
@@ -141,9 +148,8 @@ const withdraw = async (
   }
   if (secretFrom !== undefined && isLastOn(deps, world, secretFrom))
     await dropSecrets(deps, world, secretFrom, signal);
-  await context.effect('revoke', () =>
-    server.take(identityOf(world), { kind: 'revoke', initiator: { iqn } }, signal),
-  );
+  const revoke = stamped({ kind: 'revoke', initiator: { iqn } }, seen);
+  await context.effect('revoke', () => server.take(identityOf(world), revoke, signal));
   return look(server, world, seen, signal);
 };
 
@@ -164,7 +170,8 @@ export const takeServed = async (
   switch (step.kind) {
     case 'serve': {
       const server = diskServerOf(deps.context, servedOf(world).pool);
-      await deps.context.effect(step.step.kind, () => server.take(identityOf(world), step.step, signal));
+      const held = stamped(step.step, seen);
+      await deps.context.effect(held.kind, () => server.take(identityOf(world), held, signal));
       return look(server, world, seen, signal);
     }
     case 'withdraw':

@@ -1,34 +1,23 @@
 /** A machine that has a home: made, started, changed, restarted and healed there. Pure. */
 import { type Comparison, compare, type Delta } from '../../drivers/hypervisor/compare.ts';
-import type { Capability, OffCause, Sighting, VmRecord } from '../../drivers/hypervisor/contract.ts';
+import type { Sighting, VmRecord } from '../../drivers/hypervisor/contract.ts';
 import { settled, step, wait, withChore } from '../decision.ts';
+import {
+  capabilitiesOf,
+  decideLacks,
+  decideUnclaimed,
+  enforces,
+  lookAgainMs,
+  recordOf,
+  redefine,
+  restartDue,
+  sweep,
+} from './decide-kit.ts';
+import { decideOff } from './decide-off.ts';
 import { decideStop } from './decide-stop.ts';
 import type { Decision, MachineStep } from './decision.ts';
 import type { Desire } from './desire.ts';
-import { relapseDelayMs } from './ledger.ts';
-import { decidePower } from './power-table.ts';
 import { hostIdOf, hostNameOf, type VmSight, type VmWorld } from './world.ts';
-
-/** How soon things that no event announces are looked at again: Secrets, other people's mistakes. */
-const lookAgainMs = 30_000;
-
-export const capabilitiesOf = (world: VmWorld, sighting: Sighting): readonly Capability[] =>
-  world.hosts.find(({ id }) => id === sighting.host)?.candidate.capabilities ?? [];
-
-/** The token of the spec, when it is newer than the last one acted on. */
-export const restartDue = ({ vm }: VmWorld, record: VmRecord | undefined): string | undefined => {
-  const token = vm.spec.restartRequestedAt;
-  if (token === undefined || record === undefined) return undefined;
-  const handled = record.restartHandledAt;
-  return handled === undefined || Date.parse(token) > Date.parse(handled) ? token : undefined;
-};
-
-export const recordOf = (sighting: Sighting | undefined): VmRecord | undefined =>
-  sighting?.ownership.kind === 'ours' ? sighting.ownership.record : undefined;
-
-/** A spec that this status has not seen yet is applied whatever the drift policy says. */
-const enforces = ({ vm }: VmWorld): boolean =>
-  vm.spec.driftPolicy === 'Enforce' || vm.status?.observedGeneration !== vm.metadata.generation;
 
 const newRecord = (world: VmWorld): VmRecord => ({
   clusterId: world.clusterId,
@@ -40,19 +29,20 @@ const newRecord = (world: VmWorld): VmRecord => ({
   startDue: true,
 });
 
-/** Devices that are waited for, in words; the first lack speaks for all. */
-const decideLacks = (desire: Desire): Decision | undefined => {
-  const [first] = desire.lacks;
-  if (first === undefined) return undefined;
-  const waits = first.reason.startsWith('WaitingFor');
-  return wait(waits ? 'progress' : 'invalid', first.reason, first.message, waits ? undefined : lookAgainMs);
-};
+/** This very spec was told to be fulfilled, its seed with it. */
+const wasReady = ({ vm: { status, metadata } }: VmWorld): boolean =>
+  status?.conditions?.some(
+    ({ type, status: told, observedGeneration }) =>
+      type === 'Ready' && told === 'True' && observedGeneration === metadata.generation,
+  ) === true;
 
-/** The seed is looked at when it may matter: before the machine is made or started, and after a change of the spec. */
-const seedIsDue = ({ vm }: VmWorld, seen: VmSight, off: boolean): boolean =>
-  vm.spec.cloudInit !== undefined &&
-  seen.seed.kind === 'keep' &&
-  (off || vm.status?.observedGeneration !== vm.metadata.generation);
+/**
+ * The seed is looked at when it may matter: before the machine is made or started, and after a change of the spec until
+ * all of it was told to be as wished. `observedGeneration` is not enough: a status that was written for another reason
+ * has it too, and what the seed lacks would never be told, or be forgotten at the next look.
+ */
+const seedIsDue = (world: VmWorld, seen: VmSight, off: boolean): boolean =>
+  world.vm.spec.cloudInit !== undefined && seen.seed.kind === 'keep' && (off || !wasReady(world));
 
 const decideDevices = (world: VmWorld, seen: VmSight, off: boolean): Decision | undefined => {
   const disk = world.disks.find(({ state }) => state.kind === 'toCreate');
@@ -93,33 +83,6 @@ const decideAbsent = (world: VmWorld, desire: Desire): Decision => {
     'Creating',
     `The machine is being made on ${home}.`,
   );
-};
-
-const redefine = (
-  world: VmWorld,
-  desire: Desire,
-  sighting: Sighting,
-  comparison: Comparison,
-): Decision | undefined => {
-  const record = recordOf(sighting);
-  if (record === undefined || comparison.nextDiffers.length === 0 || !enforces(world)) return undefined;
-  return step(
-    { kind: 'drive', step: { kind: 'redefine', host: sighting.host, shape: desire.shape, record } },
-    'Updating',
-    'The definition of the machine is being brought up to date.',
-  );
-};
-
-/** Seeds that neither the running machine nor its definition refers to any more. */
-const sweep = (seen: VmSight, sighting: Sighting): Decision | undefined => {
-  if (seen.seed.kind !== 'wanted') return undefined;
-  const used = [...(sighting.running?.cdroms ?? []), ...(sighting.next?.cdroms ?? [])].map(
-    ({ path }) => path ?? '',
-  );
-  const volumes = seen.seed.stale.filter((volume) => !used.some((path) => path.endsWith(`/${volume}`)));
-  return volumes.length === 0
-    ? undefined
-    : step({ kind: 'sweepSeeds', volumes }, 'Updating', 'Outdated cloud-init data is being removed.');
 };
 
 /** Differences that wait for a power cycle or cannot be had, in one sentence. */
@@ -209,109 +172,6 @@ const decidePaused = (world: VmWorld, sighting: Sighting, cause: string): Decisi
         `The machine was paused on its host; driftPolicy ${world.vm.spec.driftPolicy} leaves it so.`,
       );
 };
-
-const decideOff = (world: VmWorld, seen: VmSight, desire: Desire, sighting: Sighting): Decision => {
-  const { vm } = world;
-  const record = recordOf(sighting);
-  if (record === undefined || sighting.power.kind !== 'off')
-    return wait('progress', 'Stopping', 'The machine is going down.');
-  const set = (change: Partial<VmRecord>, message: string): Decision =>
-    step(
-      { kind: 'drive', step: { kind: 'setRecord', host: sighting.host, record: { ...record, ...change } } },
-      'Restarting',
-      message,
-    );
-  const token = restartDue(world, record);
-  if (token !== undefined)
-    return set({ restartHandledAt: token, startDue: true }, 'The restart was acted on.');
-  const comparison = compare(sighting.host, desire.shape, sighting, capabilitiesOf(world, sighting));
-  const prepared = redefine(world, desire, sighting, comparison) ?? sweep(seen, sighting);
-  if (vm.spec.powerState === 'PoweredOff') {
-    if (!record.startDue) return set({ startDue: true }, 'The machine was stopped as asked.');
-    return (
-      prepared ??
-      decideLacks(desire) ??
-      settled('ok', 'PoweredOff', 'The machine is stopped, as its spec asks.')
-    );
-  }
-  const decision = decidePower(
-    sighting.power.cause,
-    { restart: vm.spec.restartPolicy, drift: vm.spec.driftPolicy },
-    record.startDue,
-  );
-  if (decision.kind === 'stay') return prepared ?? stayOff(world, decision.because, sighting.power.cause);
-  return (
-    prepared ??
-    decideLacks(desire) ??
-    decideRelapse(world, record, sighting.power.cause) ??
-    decideStart(world, desire, sighting)
-  );
-};
-
-const stayOff = (
-  world: VmWorld,
-  because: 'RestartPolicy' | 'DriftReported' | 'DriftIgnored',
-  cause: string,
-): Decision => {
-  switch (because) {
-    case 'RestartPolicy':
-      return settled(
-        'ok',
-        'GuestPoweredOff',
-        `The machine went down by itself (${cause}); restartPolicy ${world.vm.spec.restartPolicy} leaves it off.`,
-      );
-    case 'DriftReported':
-      return settled(
-        'trouble',
-        'DriftDetected',
-        'The machine was switched off on its host; driftPolicy Report leaves it so.',
-      );
-    case 'DriftIgnored':
-      return settled(
-        'ok',
-        'DriftIgnored',
-        'The machine was switched off on its host; driftPolicy Ignore leaves it so.',
-      );
-    default:
-      return because satisfies never;
-  }
-};
-
-/** Whether the guest went down by itself: somebody's `virsh destroy` is undone at once, however often. */
-export const isRelapse = (cause: OffCause): boolean => ['GuestShutdown', 'Crashed', 'Failed'].includes(cause);
-
-/** A guest that goes down again and again is started less and less often. */
-const decideRelapse = (world: VmWorld, record: VmRecord, cause: OffCause): Decision | undefined => {
-  if (record.startDue || world.relapses === undefined || !isRelapse(cause)) return undefined;
-  const dueMs = world.relapses.lastMs + relapseDelayMs(world.relapses.count);
-  return world.monotonicMs >= dueMs
-    ? undefined
-    : wait(
-        'trouble',
-        'CrashLoop',
-        'The guest keeps going down; it is started again after a while.',
-        dueMs - world.monotonicMs,
-      );
-};
-
-/** A disk that is not this machine's yet is given to it by the disk's controller, which is an event. */
-const decideUnclaimed = ({ unclaimed: [disk] }: Desire): Decision | undefined =>
-  disk && wait(disk.reason === 'DiskInUse' ? 'trouble' : 'progress', disk.reason, disk.message);
-
-/** What could not grow under the running machine grows before the next start; the disk's controller tells of it. */
-const decideGrowing = ({ disks }: VmWorld): Decision | undefined => {
-  const disk = disks.find(({ state }) => state.kind === 'ready' && state.growing === true);
-  return disk && wait('progress', 'Growing', `Disk ${disk.diskName} is being grown.`);
-};
-
-const decideStart = (world: VmWorld, desire: Desire, sighting: Sighting): Decision =>
-  decideGrowing(world) ??
-  decideUnclaimed(desire) ??
-  step(
-    { kind: 'drive', step: { kind: 'start', host: sighting.host } },
-    'Starting',
-    `The machine is being started on ${hostNameOf(world, sighting.host)}.`,
-  );
 
 export const decidePresent = (world: VmWorld, seen: VmSight, desire: Desire): Decision => {
   const home = hostIdOf(world, world.vm.status?.host);

@@ -60,8 +60,11 @@ export type VolumeSight =
 export type StorageStep =
   | { readonly kind: 'preparePlace' }
   | { readonly kind: 'writeSharedMarker' }
-  /** Stops and forgets the place on the host; the directory and what is in it stay. */
-  | { readonly kind: 'forgetPlace' }
+  /**
+   * Stops and forgets the place on the host; the directory and what is in it stay. `withMarker`: the pool ends, so the
+   * marker file of a shared one goes too, where it can be reached.
+   */
+  | { readonly kind: 'forgetPlace'; readonly withMarker?: boolean | undefined }
   | {
       readonly kind: 'createBlank';
       readonly volume: string;

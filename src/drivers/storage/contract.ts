@@ -192,6 +192,8 @@ export type ServedSight =
       /** Who is logged in to it now. */
       readonly sessions: readonly string[];
       readonly served: ServedDisk;
+      /** Changes whenever somebody is let in or out, and never comes back; steps hand it back. */
+      readonly stamp?: string | undefined;
     };
 
 export type ServedStep =
@@ -199,10 +201,15 @@ export type ServedStep =
   /** By thin snapshot where the backing can, else a copy on the server; `from` is complete and not published. */
   | { readonly kind: 'createClone'; readonly from: DiskIdentity; readonly sizeBytes: number }
   | { readonly kind: 'grow'; readonly sizeBytes: number }
-  | { readonly kind: 'delete' }
-  | { readonly kind: 'publish'; readonly initiator: Initiator }
+  /**
+   * With the `stamp` of the look by which it was decided, a step is refused as `conflict` once somebody was let in or
+   * out since: one that was stuck on its way must not undo what came after. Without it a deletion and a publish are
+   * held against a look of their own, and a revoke is done in any case.
+   */
+  | { readonly kind: 'delete'; readonly stamp?: string | undefined }
+  | { readonly kind: 'publish'; readonly initiator: Initiator; readonly stamp?: string | undefined }
   /** Takes the right away and ends the sessions; returns when the server proves that none is left. */
-  | { readonly kind: 'revoke'; readonly initiator: Initiator };
+  | { readonly kind: 'revoke'; readonly initiator: Initiator; readonly stamp?: string | undefined };
 
 export interface ServedFill {
   readonly sizeBytes: number;

@@ -180,6 +180,13 @@ describe('what never changes', () => {
     expect(await cluster.refused(pool({ ...managed, volume: 'gv1' }))).toContain(
       'volume cannot be changed once it is set',
     );
+    // A time of only looking is no way around it.
+    expect(await cluster.refused(pool({ management: 'Observe' }))).toContain('stays written');
+    await cluster.apply(pool({ management: 'Observe', layout: managed.layout }));
+    expect(await cluster.refused(pool({ ...managed, layout: replicated, force: true }))).toContain(
+      'layout cannot be changed once it is set',
+    );
+    await cluster.apply(pool(managed));
   });
 
   it('pool and name of a Host, while unschedulable may change', async () => {

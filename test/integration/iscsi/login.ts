@@ -30,10 +30,18 @@ const answer = async (socket: Socket): Promise<number | undefined> => {
   }
 };
 
-/** First half: the target looks at the initiator's name. `finish` is true when the second half gives a session. */
-export const beginLogin = async (served: ServedDisk, initiator: string, ...more: readonly string[]) => {
+/**
+ * First half: the target looks at the initiator's name. `finish` is true when the second half gives a session.
+ * `from` is the own address, where it is not to be the machine's usual one.
+ */
+export const beginLogin = async (
+  served: ServedDisk,
+  initiator: string,
+  { from, more = [] }: { readonly from?: string; readonly more?: readonly string[] } = {},
+) => {
   const [portal] = served.portals;
-  const socket = connect({ host: portal?.address ?? '', port: portal?.port ?? 0 });
+  const place = { host: portal?.address ?? '', port: portal?.port ?? 0 };
+  const socket = connect(from === undefined ? place : { ...place, localAddress: from });
   socket.on('error', () => {});
   await once(socket, 'connect');
   const keys = [

@@ -45,6 +45,47 @@ print(json.dumps(read_text(FOLDER + '/saved.json')))
   });
 });
 
+describe('a server that hangs', () => {
+  it('keeps nobody: a program of it that does not end is given up, with what it started', async () => {
+    const said = await played(`
+try:
+    tool('sh', '-c', 'sleep 5 & sleep 5', limit=0.2)
+except Refused as refused:
+    print(json.dumps([refused.kind, refused.message]))
+`);
+    expect(said).toEqual(['unreachable', 'sh did not end within 0 seconds']);
+  });
+
+  it.each([
+    ['reads', 'list(frames_in())'],
+    ['is read', 'frames_out([bytes(CHUNK)] * 4)'],
+  ])('keeps no lock of a disk while a connection that is dead %s', async (_, work) => {
+    const answer = await played(`
+LOCKS, SILENCE = FOLDER + '/locks', 0.2
+silent, other = os.pipe()
+INPUT, OUTPUT = os.fdopen(silent, 'rb'), os.fdopen(os.pipe()[1], 'wb')
+try:
+    with one_maker(UID_):
+        ${work}
+except Refused as refused:
+    with one_maker(UID_):
+        print(json.dumps([refused.kind, refused.message]), flush=True)
+os._exit(0)
+`);
+    expect(answer).toEqual(['unreachable', 'the connection fell silent']);
+  });
+
+  it('takes frames that hold nothing for a sign of life', async () => {
+    const pieces = await played(`
+import io
+digest = hashlib.sha256(FRAME.pack(b'H', 6)).digest()
+INPUT = io.BytesIO(FRAME.pack(b'N', 0) + FRAME.pack(b'H', 6) + FRAME.pack(b'N', 0) + FRAME.pack(b'E', 32) + digest)
+print(json.dumps(list(frames_in())))
+`);
+    expect(pieces).toEqual([[0, 6]]);
+  });
+});
+
 /** A pool of files in FOLDER, and target software that is not there. */
 const FILES = `
 LOCKS = FOLDER + '/locks'
@@ -78,6 +119,41 @@ backing.finish(UID_)
 print(json.dumps([one['complete'], many['complete'], backing.disk(UID_)['complete']]))
 `);
     expect(seen).toEqual([false, false, true]);
+  });
+
+  it("without its marker that holds disks is nobody's to take", async () => {
+    const seen = await played(`${FILES}
+os.mkdir(SPEC['path'])
+open(SPEC['path'] + '/ovcp-disk-' + UID_ + '.raw', 'w').close()
+try:
+    backing.prepare()
+except Refused as refused:
+    print(json.dumps([backing.look()['strays'], refused.kind, refused.reason, os.listdir(SPEC['path'])]))
+`);
+    expect(seen).toEqual([true, 'denied', 'NameTaken', [`ovcp-disk-${UID}.raw`]]);
+  });
+
+  it('takes the target of an earlier disk away before it writes a new one', async () => {
+    const order = await played(`${FILES}
+done = []
+
+class Server:
+    def check(self): pass
+    def clear(self, uid): done.append(['clear', os.path.exists(backing.path(uid))])
+    def serve(self, uid): done.append(['serve', os.path.exists(backing.path(uid))])
+
+server_of = lambda request, backing: Server()
+backing.prepare()
+for _ in range(2):
+    OPERATIONS['blank']({'op': 'blank', 'disk': UID_, 'size': 4096, 'backing': SPEC, 'pool': POOL})
+print(json.dumps(done))
+`);
+    // The second one finds a disk that is complete, and whoever has it keeps it.
+    expect(order).toEqual([
+      ['clear', false],
+      ['serve', true],
+      ['serve', true],
+    ]);
   });
 
   it.each(['prepare', 'forget'])('%s waits for the others that work on the server', async (op) => {
@@ -189,6 +265,45 @@ print(json.dumps({
     });
   });
 
+  it('is asked about by no program of LVM while others wait for the server', async () => {
+    const asked = await played(`${VOLUMES}
+real, holding, asked = locked, [], []
+
+@contextlib.contextmanager
+def locked(name, patience):
+    with real(name, patience) as path:
+        holding.append(name)
+        yield path
+        holding.remove(name)
+
+quiet = tool
+def tool(program, *words, **options):
+    asked.append([program, 'server' in holding])
+    return quiet(program, *words, **options)
+
+class Server(Server):
+    def __init__(self, backing): self.backing = backing
+    def serve(self, uid): self.backing.disk(uid)
+    def publish(self, uid, name): self.backing.disk(uid)
+    def revoke(self, uid, name): pass
+    def revoke_all(self, name): pass
+    def unserve(self, uid): pass
+    def closed(self): return [UID_]
+    def mend(self, disks):
+        for uid, _ in as_seen(self.backing, disks):
+            self.backing.disk(uid)
+
+server_of = lambda request, backing: Server(backing)
+zero_out = whole
+POOL['poolUid'] = UID_
+volume['lv_tags'] = 'ovcp.pool.' + UID_
+for op in ('publish', 'grow', 'revoke', 'revoke_all', 'mend', 'delete'):
+    OPERATIONS[op]({'op': op, **REQUEST})
+print(json.dumps([len(asked) > 8, [each for each in asked if each[1]]]))
+`);
+    expect(asked).toEqual([true, []]);
+  });
+
   it.each([
     ['LVM', 'conflict'],
     ['LVMThin', 'grown'],
@@ -235,7 +350,7 @@ class Hands:
         cuts.append([how, iqn[6:]])
 
 Lio.refuse_foreign = lambda self, saved, uid: None
-Lio.owned = lambda self: {one, two}
+Lio.owned_by = lambda self, saved: {one, two}
 Lio.holds = lambda self, uid, initiator: True
 spec = {'type': 'Files', 'path': FOLDER}
 request = {'op': 'revoke_all', 'pool': {'poolUid': 'p1'}, 'backing': spec, 'portals': [], 'settings': {'targetPrefix': 'iqn.x:'}}
@@ -247,5 +362,42 @@ except OSError:
 print(json.dumps({'proved': proved, 'cuts': [how for how, uid in cuts if uid == two]}))
 `);
     expect(seen).toEqual({ proved: false, cuts: ['unmap', 'shut_out'] });
+  });
+
+  it('loses them, and it is no proof, when the saved configuration cannot be read', async () => {
+    const seen = await played(`
+cuts, other = [], UID_.replace('0a', '0b')
+LIO_TARGETS = FOLDER + '/iscsi'
+for uid, alias in ((UID_, 'nobody-knows'), (other, 'ovcp.another-pool')):
+    group = '%s/iqn.x:%s/tpgt_1' % (LIO_TARGETS, uid)
+    os.makedirs(group + '/acls/iqn.2025-01.dev.ovcp:host.a')
+    os.makedirs(group + '/lun/lun_1')
+    os.symlink('/somewhere', group + '/lun/lun_1/' + alias)
+
+def saved_path():
+    with open(FOLDER + '/saved.json', 'w') as file:
+        file.write('{')
+    return FOLDER + '/saved.json'
+
+class Hands:
+    def unmap(self, iqn, initiator): cuts.append(['unmap', iqn[6:]])
+    def shut_out(self, iqn, initiator): cuts.append(['shut_out', iqn[6:]])
+
+spec = {'type': 'Files', 'path': FOLDER}
+request = {'op': 'revoke_all', 'pool': {'poolUid': 'p1'}, 'backing': spec, 'portals': [], 'settings': {'targetPrefix': 'iqn.x:'}}
+try:
+    Lio(request, backing_of(request)).revoke_all('iqn.2025-01.dev.ovcp:host.a')
+    kind = 'proved'
+except Refused as refused:
+    kind = refused.kind
+print(json.dumps({'kind': kind, 'cuts': cuts}))
+`);
+    expect(seen).toEqual({
+      kind: 'invalid',
+      cuts: [
+        ['unmap', UID],
+        ['shut_out', UID],
+      ],
+    });
   });
 });

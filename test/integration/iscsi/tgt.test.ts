@@ -127,12 +127,68 @@ describe('who gets in', () => {
     await pool.server.close();
   });
 
+  it('a login that was half through comes to nothing while another host goes on', async () => {
+    const pool = await world.prepared('open', { chap: undefined });
+    const disk = await make(pool, hostA, hostB);
+    const served = await servedOf(pool, disk);
+    const other = createInitiator(world.dir, hostB, undefined);
+    const session = await stayLoggedIn(world.lab, other, world.dir, served.targetIqn, other.options(served));
+    const nexus = async (): Promise<string | undefined> => /I_T nexus: \d+/.exec(await world.lab.show())?.[0];
+    const before = await nexus();
+    expect(before).toBeDefined();
+    const from = world.lab.network.addressOf(9);
+    const place = [`${from}/32`, 'dev', world.lab.network.bridge];
+    await run(['ip', 'address', 'add', ...place]);
+    try {
+      const slow = await beginLogin(served, hostA, { from });
+      expect(slow.accepted).toBe(true);
+      await pool.disks.take(disk, { kind: 'revoke', initiator: { iqn: hostA } }, never);
+      expect(await slow.finish()).toBe(false);
+      slow.close();
+      expect(await pool.disks.see(disk, never)).toMatchObject({ published: [hostB], sessions: [hostB] });
+      expect(await nexus()).toBe(before);
+    } finally {
+      await run(['ip', 'address', 'del', ...place]);
+      await session.close();
+    }
+    await drop(pool, disk);
+    await pool.server.close();
+  });
+
+  it('a host is cut off from a disk whose record and data cannot be read', async () => {
+    const pool = await world.prepared('lost');
+    const [disk, other] = [await make(pool, hostA), await make(pool, hostA)];
+    const initiator = createInitiator(world.dir, hostA, chap);
+    const served = await servedOf(pool, disk);
+    const session = await stayLoggedIn(
+      world.lab,
+      initiator,
+      world.dir,
+      served.targetIqn,
+      initiator.options(served),
+    );
+    const folder = `${world.lab.lunFolder}/lost`;
+    await world.lab.exec(['truncate', '-s', '0', confOf(disk)]);
+    await world.lab.exec(['mv', folder, `${folder}-away`]);
+    await pool.disks.revokeAll({ iqn: hostA }, never);
+    const shown = await world.lab.show();
+    expect(shown).not.toContain(hostA);
+    await world.lab.exec(['mv', `${folder}-away`, folder]);
+    expect(await initiator.logsIn(served)).toBe(false);
+    await session.close();
+    await settlePool(pool.server);
+    for (const each of [disk, other])
+      expect(await pool.disks.see(each, never)).toMatchObject({ published: [], sessions: [] });
+    await drop(pool, disk, other);
+    await pool.server.close();
+  });
+
   it('what a host says of itself does not keep it from being cut off', async () => {
     const pool = await world.prepared('open', { chap: undefined });
     const disk = await make(pool, hostA);
     const served = await servedOf(pool, disk);
     const alias = 'InitiatorAlias=x\n    LUN information:\nTarget 1: iqn.2001-04.com.example:other';
-    const login = await beginLogin(served, hostA, alias);
+    const login = await beginLogin(served, hostA, { more: [alias] });
     expect(await login.finish()).toBe(true);
     expect(await world.lab.show()).toContain('com.example:other');
     expect(await world.rejection(pool.disks.see(disk, never))).toMatchObject({ reason: 'MalformedAnswer' });

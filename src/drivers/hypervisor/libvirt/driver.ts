@@ -134,7 +134,7 @@ export const createLibvirtDriver = (options: LibvirtDriverOptions): HypervisorDr
       claim: async (host, clusterId, signal) => ({
         claimedBy: await get(host).claim(clusterId, signal),
       }),
-      hostStorage: (host) => createHostStorage(host, () => get(host).link, options.clock),
+      hostStorage: (host) => createHostStorage(host, () => get(host), options.clock),
       hostNetworks: (host) => createHostNetworks(host, () => get(host).link),
       hostSecrets: (host) => createHostSecrets(host, () => get(host).link),
       close: async () => {

@@ -16,6 +16,7 @@ import { type DomainRead, readDomain } from './domains.ts';
 import { type HostProfile, readBridges } from './facts.ts';
 import type { HostLink } from './host-link.ts';
 import { createHostState, type HostOptions, type HostState } from './host-state.ts';
+import { createPlaceTurns, type PlaceTurns } from './place-turns.ts';
 import { isActive } from './power.ts';
 import type { Remote } from './remote.ts';
 import { sightingOf, summaryOf } from './sight.ts';
@@ -31,6 +32,7 @@ const FACTS_WAIT_MS = 1_000;
 export interface ManagedHost {
   readonly endpoint: HostEndpoint;
   readonly link: HostLink<HostProfile>;
+  readonly turns: PlaceTurns;
   seen(signal: AbortSignal): Promise<HostSeen>;
   survey(signal: AbortSignal): Promise<SurveySeen>;
   /** Whether it told which machines it has, since it was added. */
@@ -159,6 +161,7 @@ export const createManagedHost = (options: HostOptions): ManagedHost => {
   return {
     endpoint,
     link: state.link,
+    turns: createPlaceTurns(clock),
     seen: (signal) => seen(host, state, clock, signal),
     survey: (signal) => survey(host, state, clock, signal),
     // A connection counts as made once its machines were listed.

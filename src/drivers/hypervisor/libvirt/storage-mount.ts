@@ -17,6 +17,12 @@ const ENOTCONN = 107;
 const backupServers = (servers: readonly string[]): readonly string[] =>
   servers.length === 0 ? [] : [`backup-volfile-servers=${servers.join(':')}`];
 
+/**
+ * nfs(5): without it mount(8) tries for two minutes what cannot be had, and nobody learns why. Mounts are hard, as
+ * they are by default: a machine waits for a server that restarts, and is never told that a write failed.
+ */
+const NFS_OPTIONS = ['retry=0'] as const;
+
 /** Throws Fault `unsupported` for what no real host can mount. */
 export const networkSourceOf = (mount: MountSource): NetworkSource => {
   switch (mount.kind) {
@@ -25,7 +31,7 @@ export const networkSourceOf = (mount: MountSource): NetworkSource => {
       return { host, dir: `/${mount.volume}`, format: 'glusterfs', options: backupServers(others) };
     }
     case 'nfs':
-      return { host: mount.server, dir: mount.export, format: 'nfs', options: [] };
+      return { host: mount.server, dir: mount.export, format: 'nfs', options: NFS_OPTIONS };
     case 'simulated':
       throw new Fault('unsupported', 'Only simulated hosts can mount simulated storage.', {
         reason: 'Unsupported',
@@ -54,7 +60,9 @@ const nameOf = (mount: MountSource): string => {
   return `${dir} of ${host}`;
 };
 
-const textOf = (error: unknown): string => (error instanceof Error ? safeText(error.message, 300) : '');
+/** libvirt tells the whole command line of mount(8) before what it said. */
+const textOf = (error: unknown): string =>
+  error instanceof Error ? safeText(error.message.replace(/^.* unexpected exit status \d+: /s, ''), 300) : '';
 
 /** Errors of the connection pass through: they say nothing about the mount. */
 const mountFault = (place: StoragePlace, mount: MountSource, error: unknown): unknown =>
@@ -66,7 +74,13 @@ const mountFault = (place: StoragePlace, mount: MountSource, error: unknown): un
       )
     : error;
 
-/** Makes the folder, mounts, and reads what is there. */
+/** mount.nfs and mount.glusterfs; libvirt runs them in the C locale. */
+const NO_FOLDER = /mount point(?: \S+)? does not exist/i;
+
+/**
+ * Mounts and reads what is there. The folder is made when it is missing, and only then: libvirt sets the mode of a
+ * folder that it finds, and a mount that libvirt gave up may still be there, with the folder of others on top.
+ */
 export const mountPool = async (
   remote: Remote,
   place: StoragePlace,
@@ -74,17 +88,16 @@ export const mountPool = async (
   pool: StoragePool,
   signal: AbortSignal,
 ): Promise<void> => {
-  try {
-    // It may be there, and a dead mount on it cannot even be looked at; mounting tells.
-    await remote.call('STORAGE_POOL_BUILD', { pool, flags: 0 }, signal);
-  } catch (error) {
-    if (!(error instanceof LibvirtError)) throw error;
-  }
   const create = (): Promise<unknown> => remote.call('STORAGE_POOL_CREATE', { pool, flags: 0 }, signal);
   try {
-    await create().catch((error: unknown) => {
-      // libvirt takes a dead mount for a mounted one, cannot read it, and unmounts it as it gives up.
-      if (!(error instanceof LibvirtError) || error.numbers[0] !== ENOTCONN) throw error;
+    await create().catch(async (error: unknown) => {
+      if (!(error instanceof LibvirtError)) throw error;
+      if (NO_FOLDER.test(error.message)) {
+        await remote.call('STORAGE_POOL_BUILD', { pool, flags: 0 }, signal);
+      } else if (error.numbers[0] !== ENOTCONN) {
+        // libvirt takes a dead mount for a mounted one, cannot read it, and unmounts it as it gives up.
+        throw error;
+      }
       return create();
     });
   } catch (error) {

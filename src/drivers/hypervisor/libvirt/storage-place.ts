@@ -229,15 +229,33 @@ export const preparePlace = async (
   if (autostart !== 1) await remote.call('STORAGE_POOL_SET_AUTOSTART', { pool, autostart: 1 }, signal);
 };
 
-/** What was mounted is unmounted; the folder of the administrator and all files in it stay. */
+/** Another host may have taken it away already, or the storage is gone. */
+const removeMarker = async (
+  remote: Remote,
+  place: StoragePlace,
+  pool: StoragePool,
+  signal: AbortSignal,
+): Promise<void> => {
+  const name = sharedMarker(place);
+  try {
+    const vol = { pool: pool.name, name, key: `${place.path}/${name}` };
+    await remote.call('STORAGE_VOL_DELETE', { vol, flags: 0 }, signal);
+  } catch (error) {
+    if (!(error instanceof LibvirtError)) throw error;
+  }
+};
+
+/** What was mounted is unmounted; the folder of the administrator and all files in it stay, but for our marker. */
 export const forgetPlace = async (
   remote: Remote,
   place: StoragePlace,
+  withMarker: boolean,
   signal: AbortSignal,
 ): Promise<void> => {
   const pool = await find(remote, place, signal);
   if (pool === undefined) return;
   const active = await isActive(remote, pool, signal);
+  if (active && withMarker && place.topology === 'Shared') await removeMarker(remote, place, pool, signal);
   if (place.mount === undefined) {
     if (active) await remote.call('STORAGE_POOL_DESTROY', { pool }, signal);
   } else {

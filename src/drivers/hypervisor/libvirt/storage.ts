@@ -4,7 +4,7 @@ import { Fault } from '../../../runtime/fault.ts';
 import type { HostId } from '../contract.ts';
 import type { Chunk, FileRange, HostStorage, StoragePlace, StorageStep } from '../host-storage.ts';
 import type { HostLink } from './host-link.ts';
-import type { Remote } from './remote.ts';
+import type { PlaceTurns } from './place-turns.ts';
 import { checkMounted, forgetPlace, preparePlace, seePlace, writeSharedMarker } from './storage-place.ts';
 import {
   beginMaking,
@@ -82,7 +82,7 @@ const takeStep = (shelf: Shelf, step: StorageStep, signal: AbortSignal): Promise
     case 'writeSharedMarker':
       return writeSharedMarker(shelf.remote, shelf.place, signal);
     case 'forgetPlace':
-      return forgetPlace(shelf.remote, shelf.place, signal);
+      return forgetPlace(shelf.remote, shelf.place, step.withMarker === true, signal);
     case 'createBlank':
       return createBlank(shelf, step, signal);
     case 'createLinked':
@@ -98,10 +98,10 @@ const takeStep = (shelf: Shelf, step: StorageStep, signal: AbortSignal): Promise
   }
 };
 
-/** `linkOf` throws Fault when the host is not in the pool (any more). */
+/** `hostOf` throws Fault when the host is not in the pool (any more). */
 export const createHostStorage = (
   host: HostId,
-  linkOf: () => HostLink<unknown>,
+  hostOf: () => { readonly link: HostLink<unknown>; readonly turns: PlaceTurns },
   clock: Clock,
 ): HostStorage => {
   const on = async <T>(
@@ -110,9 +110,14 @@ export const createHostStorage = (
     signal: AbortSignal,
   ): Promise<T> => {
     try {
-      const link = linkOf();
-      const { remote }: { readonly remote: Remote } = await link.up(signal);
-      return await work({ remote, place, sleep: (delayMs, signal) => clock.sleep(delayMs, signal) }, link);
+      const { link, turns } = hostOf();
+      const { remote } = await link.up(signal);
+      const shelf = {
+        remote: turns.remoteFor(remote, place),
+        place,
+        sleep: (delayMs: number, signal: AbortSignal) => clock.sleep(delayMs, signal),
+      };
+      return await work(shelf, link);
     } catch (error) {
       throw toHostFault(error, host);
     }
@@ -125,7 +130,7 @@ export const createHostStorage = (
   ): AsyncGenerator<Chunk, void, void> {
     try {
       checkVolumeName(volume);
-      const bulk = await linkOf().bulk(signal);
+      const bulk = await hostOf().link.bulk(signal);
       const args = { vol: handleOf(place, volume), offset: BigInt(offset), length: BigInt(length) };
       yield* bulk.streams.download('STORAGE_VOL_DOWNLOAD', { ...args, flags: SPARSE_STREAM }, signal);
     } catch (error) {

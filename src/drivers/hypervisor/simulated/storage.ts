@@ -81,6 +81,13 @@ const preparePlace = (context: StorageContext, place: StoragePlace): void => {
   host.places.set(place.path, { poolUid: place.poolUid, directory: directoryAt(host, place) });
 };
 
+const forgetPlace = ({ host }: StorageContext, place: StoragePlace, withMarker: boolean): void => {
+  const open = host.places.get(place.path);
+  if (open?.poolUid !== place.poolUid) return;
+  if (withMarker && open.directory.marker === place.poolUid) open.directory.marker = undefined;
+  host.places.delete(place.path);
+};
+
 const put = (open: OpenPlace, volume: SimulatedVolume): void => {
   checkName(volume.name);
   checkRoom(open, volume.allocatedBytes);
@@ -158,9 +165,7 @@ const takeStep = (context: StorageContext, place: StoragePlace, step: StorageSte
       preparePlace(context, place);
       return;
     case 'forgetPlace':
-      if (context.host.places.get(place.path)?.poolUid === place.poolUid) {
-        context.host.places.delete(place.path);
-      }
+      forgetPlace(context, place, step.withMarker === true);
       return;
     case 'writeSharedMarker':
       openPlace(context, place).directory.marker = place.poolUid;

@@ -1,6 +1,6 @@
 /** The XML of the gluster command, as plain values. Shapes: cli-rpc-ops.c and cli-xml-output.c of glusterfs. */
 import type { Element } from '@xmldom/xmldom';
-import { at, childrenOf, parseXml, textAt, wholeNumber } from '../../hypervisor/libvirt/xml.ts';
+import { at, childrenOf, parseXml, textAt, wholeNumber } from '../../xml-read.ts';
 import type { PeerSeen, TaskProgress, TaskSeen } from './seen.ts';
 
 export interface Answer {

@@ -1,11 +1,12 @@
 /** Takes one step. Each looks again right before it acts: done is done, and what has changed hands is left alone. */
 import { posix } from 'node:path';
 import { Fault } from '../../../runtime/fault.ts';
-import { textAt } from '../../hypervisor/libvirt/xml.ts';
+import { textAt } from '../../xml-read.ts';
 import type { Brick, GlusterWish, PoolIdentity, ServerEndpoint } from '../contract.ts';
 import type { Gluster } from './command.ts';
 import { refusal } from './errors.ts';
 import { plural } from './health.ts';
+import { requireConnected, requireNoFiles } from './last-look.ts';
 import { brickId, wishedSets } from './layout.ts';
 import { markOf, markOptions, rebalanceOptions, unmarkOptions } from './options.ts';
 import { parseEntries, parseProgress, type VolumeInfo } from './parse.ts';
@@ -179,11 +180,14 @@ const dropBricks = async (
   bricks: readonly string[],
   signal: AbortSignal,
 ): Promise<void> => {
+  // Before, so that all of them tell how far they are; and after, so that none left meanwhile.
+  await requireConnected(gluster, signal);
   const { root } = await gluster.tell(removeBricks(wish.volume, bricks, 'status'), signal);
   const told = parseProgress(root);
   if (told?.state !== 'completed' || told.progress.failures + told.progress.skipped > 0) {
     throw changed(wish.volume, gluster.server);
   }
+  await requireConnected(gluster, signal);
   await gluster.tell(removeBricks(wish.volume, bricks, 'commit'), signal);
 };
 
@@ -220,8 +224,10 @@ const takeOnOurs = async (
     case 'keepBricks':
       return gluster.tell(removeBricks(volume, step.bricks, 'stop'), signal);
     case 'stop':
+      await requireNoFiles(context, info, signal);
       return info.status === 'Started' ? gluster.tell(['volume', 'stop', volume], signal) : undefined;
     case 'delete':
+      await requireNoFiles(context, info, signal);
       return gluster.tell(['volume', 'delete', volume], signal);
     case 'unmark':
       return set(gluster, volume, unmarkOptions, signal);

@@ -44,15 +44,18 @@ export const poolRequest = (pool: IscsiPool, op: string, more: object = {}): Age
   ...more,
 });
 
-const sightSchema = z
-  .object({
-    size: z.number(),
-    allocated: z.number(),
-    complete: z.boolean(),
-    published: z.array(z.string()),
-    sessions: z.array(z.string()),
-  })
-  .nullable();
+const sightSchema = z.object({
+  stamp: z.string(),
+  disk: z
+    .object({
+      size: z.number(),
+      allocated: z.number(),
+      complete: z.boolean(),
+      published: z.array(z.string()),
+      sessions: z.array(z.string()),
+    })
+    .nullable(),
+});
 
 const checkUid = ({ diskUid }: DiskIdentity): void => {
   if (!isUid(diskUid)) throw new Fault('invalid', 'The uid of a disk is not one.');
@@ -74,13 +77,18 @@ export const servedDisk = ({ wish, software, identity }: IscsiPool, diskUid: str
   wwn: unitWwn(diskUid),
 });
 
-const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal): Promise<ServedSight> => {
+const lookAt = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal) => {
   const request = poolRequest(pool, 'see', { disk: disk.diskUid });
   const value = await ask(pool.link, pool.program, request, {}, signal);
   const seen = sightSchema.safeParse(value);
   if (!seen.success) throw malformed(pool.link.endpoint.name);
-  if (seen.data === null) return { kind: 'absent' };
-  const { size, allocated, complete, published, sessions } = seen.data;
+  return seen.data;
+};
+
+const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal): Promise<ServedSight> => {
+  const { stamp, disk: found } = await lookAt(pool, disk, signal);
+  if (found === null) return { kind: 'absent' };
+  const { size, allocated, complete, published, sessions } = found;
   const served = servedDisk(pool, disk.diskUid);
   return {
     kind: 'present',
@@ -90,7 +98,20 @@ const seeDisk = async (pool: IscsiPool, disk: DiskIdentity, signal: AbortSignal)
     published,
     sessions,
     served,
+    stamp,
   };
+};
+
+/** What makes a request that is stuck on its way worthless once somebody was let in or out after it. */
+const stampOf = async (
+  pool: IscsiPool,
+  disk: DiskIdentity,
+  step: ServedStep,
+  signal: AbortSignal,
+): Promise<{ readonly stamp?: string }> => {
+  if ('stamp' in step && step.stamp !== undefined) return { stamp: step.stamp };
+  if (step.kind !== 'publish' && step.kind !== 'delete') return {};
+  return { stamp: (await lookAt(pool, disk, signal)).stamp };
 };
 
 const initiatorOf = (step: Extract<ServedStep, { kind: 'publish' | 'revoke' }>): { initiator: string } => {
@@ -170,7 +191,8 @@ export const createDiskServer = (pool: IscsiPool): DiskServer => {
     take: async (disk, step, signal) => {
       checked(disk);
       const { op, more, limitMs } = requestOf(step);
-      const request = poolRequest(pool, op, { disk: disk.diskUid, ...more });
+      const stamp = await stampOf(pool, disk, step, signal);
+      const request = poolRequest(pool, op, { disk: disk.diskUid, ...more, ...stamp });
       await ask(pool.link, pool.program, request, { timeoutMs: limitMs }, signal);
     },
     fill: async (disk, fill, progress, signal) => {

@@ -28,7 +28,7 @@ describe('the plan of an iSCSI pool', () => {
 
   it.each([
     ['a new folder', { backing: { state: 'absent' }, disks: 0 }],
-    ['a folder without a marker', { backing: { ...ready, state: 'unmarked' }, disks: 0 }],
+    ['a folder without a marker', { backing: { ...ready, state: 'unmarked', strays: false }, disks: 0 }],
   ] as const)('prepares %s', (_, more) => {
     expect(planOf(survey(more))).toMatchObject({ kind: 'step', step: { detail: 'prepare' } });
   });
@@ -36,7 +36,8 @@ describe('the plan of an iSCSI pool', () => {
   it.each([
     ['PathNotFound', { backing: { state: 'absent' } }, {}, input],
     ['PathNotFound', { backing: { state: 'absent' }, disks: 0 }, {}, lvm],
-    ['MarkerMissing', { backing: { ...ready, state: 'unmarked' } }, {}, input],
+    ['MarkerMissing', { backing: { ...ready, state: 'unmarked', strays: true } }, {}, input],
+    ['NameTaken', { backing: { ...ready, state: 'unmarked', strays: true }, disks: 0 }, {}, input],
     ['NameTaken', { backing: { ...ready, state: 'foreign', owner: 'rival' } }, {}, input],
     ['StorageNotReady', {}, { trouble: 'tgtd does not answer' }, input],
     ['StorageNotReady', {}, { portals: [false, false] }, input],

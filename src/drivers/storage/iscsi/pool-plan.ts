@@ -9,7 +9,8 @@ const space = { capacity: z.number(), available: z.number() };
 export const surveySchema = z.object({
   backing: z.discriminatedUnion('state', [
     z.object({ state: z.literal('absent') }),
-    z.object({ state: z.literal('unmarked'), ...space }),
+    /** `strays`: disks of ours or of another installation are in it. */
+    z.object({ state: z.literal('unmarked'), strays: z.boolean(), ...space }),
     z.object({ state: z.literal('foreign'), owner: z.string(), ...space }),
     z.object({
       state: z.literal('ready'),
@@ -120,6 +121,10 @@ const obstacleOf = (survey: Survey, { server, wish, howToStart }: PlanInput): Se
   if (backing.state === 'unmarked' && disks > 0) {
     const text = `The ${where} on server ${server} lacks its marker: mount the file system that holds the disks.`;
     return unusable('MarkerMissing', text);
+  }
+  if (backing.state === 'unmarked' && backing.strays) {
+    const text = `The ${where} on server ${server} has no marker and holds disks of some StoragePool: give this pool another one, or take them away.`;
+    return unusable('NameTaken', text);
   }
   if (backing.state === 'ready' && backing.thinPool?.zeroes === false) {
     const text = `The thin pool on server ${server} does not zero new blocks, so a disk could show what another one held: lvchange --zero y.`;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Fault } from '../../../runtime/fault.ts';
 import type { Chunk } from '../../hypervisor/host-storage.ts';
 import type { ServerLink } from '../server-link.ts';
@@ -35,6 +35,36 @@ describe('frames of a fill', () => {
     const sent = await gather(fillFrames(fill, (percent) => told.push(percent), quiet));
     expect(sent).toEqual(Buffer.concat([body, endOf(body)]));
     expect(told).toEqual([40, 99]);
+  });
+
+  it('tell that somebody is there while the source is slow', async () => {
+    vi.useFakeTimers();
+    try {
+      const slow = Promise.withResolvers<void>();
+      async function* chunks(): AsyncGenerator<Chunk> {
+        await slow.promise;
+        yield { hole: 6 };
+      }
+      const late = Promise.withResolvers<void>();
+      const fill = { sizeBytes: 6, chunks: chunks(), finished: late.promise };
+      const frames = fillFrames(fill, quiet, quiet);
+      const next = async (): Promise<Uint8Array | undefined> => {
+        const frame = frames.next();
+        await vi.advanceTimersByTimeAsync(30_000);
+        const { value } = await frame;
+        return value ?? undefined;
+      };
+      expect(await next()).toEqual(head('N', 0));
+      expect(await next()).toEqual(head('N', 0));
+      slow.resolve();
+      expect(await next()).toEqual(head('H', 6));
+      expect(await next()).toEqual(head('N', 0));
+      late.resolve();
+      // They are no part of the content.
+      expect(await next()).toEqual(endOf(head('H', 6)));
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('cut what is larger than a frame', async () => {

@@ -11,7 +11,10 @@ const FRAME_BYTES = 1024 * 1024;
 /** Nothing moved on the server's side for this long. */
 export const TRANSFER_IDLE_MS = 120_000;
 
-type FrameKind = 'D' | 'H' | 'E' | 'A' | 'R';
+/** A source may be slow; the server takes a connection for dead that says nothing for longer (program/core.ts). */
+const BREATH_MS = 30_000;
+
+type FrameKind = 'D' | 'H' | 'E' | 'A' | 'R' | 'N';
 
 const headOf = (kind: FrameKind, length: number): Buffer => {
   const head = Buffer.alloc(9);
@@ -38,6 +41,44 @@ function* framesOf(chunk: Chunk, digest: Hash): Generator<Uint8Array> {
 
 const lengthOf = (chunk: Chunk): number => (chunk instanceof Uint8Array ? chunk.length : chunk.hole);
 
+/** The value of `work`, with an empty frame now and then while it is waited for. */
+async function* breathing<T>(work: Promise<T>): AsyncGenerator<Uint8Array, T> {
+  for (;;) {
+    const silence = Promise.withResolvers<undefined>();
+    const timer = setTimeout(silence.resolve, BREATH_MS, undefined);
+    try {
+      const ended = await Promise.race([work.then((value) => ({ value })), silence.promise]);
+      if (ended !== undefined) return ended.value;
+    } finally {
+      clearTimeout(timer);
+    }
+    yield headOf('N', 0);
+  }
+}
+
+async function* framesOfAll(
+  { chunks, sizeBytes, finished }: ServedFill,
+  progress: (percent: number) => void,
+  digest: Hash,
+): AsyncGenerator<Uint8Array> {
+  let [sent, told] = [0, -1];
+  const source = chunks[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = yield* breathing(source.next());
+      if (next.done === true) break;
+      yield* framesOf(next.value, digest);
+      sent += lengthOf(next.value);
+      // 100 is for when it is proved.
+      const percent = Math.min(99, Math.floor((sent / Math.max(1, sizeBytes)) * 100));
+      if (percent > told) progress((told = percent));
+    }
+    yield* breathing(finished);
+  } finally {
+    await source.return?.();
+  }
+}
+
 /** The frames of a fill. When its source fails the server is told to give up, and `failed` hears why. */
 export async function* fillFrames(
   fill: ServedFill,
@@ -45,16 +86,8 @@ export async function* fillFrames(
   failed: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
   const digest = createHash('sha256');
-  let [sent, told] = [0, -1];
   try {
-    for await (const chunk of fill.chunks) {
-      yield* framesOf(chunk, digest);
-      sent += lengthOf(chunk);
-      // 100 is for when it is proved.
-      const percent = Math.min(99, Math.floor((sent / Math.max(1, fill.sizeBytes)) * 100));
-      if (percent > told) progress((told = percent));
-    }
-    await fill.finished;
+    yield* framesOfAll(fill, progress, digest);
   } catch (error) {
     failed(error);
     yield headOf('A', 0);

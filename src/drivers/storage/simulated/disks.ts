@@ -56,7 +56,7 @@ const admittedTo = ({ world }: DisksContext, { diskUid }: DiskIdentity): readonl
 const see = (context: DisksContext, disk: DiskIdentity): ServedSight => {
   const found = ownDisk(context, disk);
   if (found === undefined) return { kind: 'absent' };
-  const { sizeBytes, allocatedBytes, complete } = found;
+  const { sizeBytes, allocatedBytes, complete, stamp } = found;
   const served = servedDisk(disk.diskUid);
   const sessions = [...context.world.fabric.users].flatMap((user) => user.sessions(served.targetIqn));
   return {
@@ -67,6 +67,7 @@ const see = (context: DisksContext, disk: DiskIdentity): ServedSight => {
     published: admittedTo(context, disk),
     sessions: [...new Set(sessions)].toSorted(),
     served,
+    stamp: `${stamp}`,
   };
 };
 
@@ -92,10 +93,15 @@ const checkRoom = ({ world, identity }: DisksContext, bytes: number): void => {
 const put = (
   context: DisksContext,
   { diskUid }: DiskIdentity,
-  made: Omit<SimulatedDisk, 'poolUid'>,
+  made: Omit<SimulatedDisk, 'poolUid' | 'stamp'>,
 ): void => {
   const { world, identity } = context;
-  world.disks.set(diskUid, { ...made, poolUid: identity.poolUid });
+  world.disks.set(diskUid, { ...made, poolUid: identity.poolUid, stamp: (world.stamps += 1) });
+  // What an earlier disk of the name left must not be written to by who had that one.
+  const old = world.fabric.targets.get(diskTargetIqn(diskUid));
+  for (const iqn of old?.admitted ?? [])
+    for (const user of world.fabric.users) user.cut(diskTargetIqn(diskUid), iqn);
+  world.fabric.targets.delete(diskTargetIqn(diskUid));
   if (!made.complete) return;
   const target = { lun: DISK_LUN, sizeBytes: made.sizeBytes, admitted: new Set<string>() };
   world.fabric.targets.set(diskTargetIqn(diskUid), target);
@@ -130,6 +136,19 @@ const grow = (context: DisksContext, disk: DiskIdentity, sizeBytes: number): voi
   if (target !== undefined) target.sizeBytes = sizeBytes;
 };
 
+/** Throws Fault conflict for a step that was decided by an older look. */
+const checkStamp = (context: DisksContext, disk: DiskIdentity, step: ServedStep): void => {
+  const found = ownDisk(context, disk);
+  if (!('stamp' in step) || step.stamp === undefined || found === undefined) return;
+  if (step.stamp !== `${found.stamp}`)
+    throw new Fault('conflict', 'Somebody was let in to the disk or out of it meanwhile.');
+};
+
+const restamp = (context: DisksContext, disk: DiskIdentity): void => {
+  const found = ownDisk(context, disk);
+  if (found !== undefined) found.stamp = context.world.stamps += 1;
+};
+
 const publish = ({ world }: DisksContext, { diskUid }: DiskIdentity, iqn: string): void => {
   const admitted = world.fabric.targets.get(diskTargetIqn(diskUid))?.admitted;
   if (admitted?.has(iqn) === false && admitted.size >= 2)
@@ -140,6 +159,7 @@ const publish = ({ world }: DisksContext, { diskUid }: DiskIdentity, iqn: string
 const revoke = (context: DisksContext, disk: DiskIdentity, iqn: string): void => {
   const { world } = context;
   if (ownDisk(context, disk) === undefined) return;
+  restamp(context, disk);
   const targetIqn = diskTargetIqn(disk.diskUid);
   world.fabric.targets.get(targetIqn)?.admitted.delete(iqn);
   for (const user of world.fabric.users) user.cut(targetIqn, iqn);
@@ -169,6 +189,7 @@ const takeStep = (context: DisksContext, disk: DiskIdentity, step: ServedStep): 
       return;
     case 'publish':
       completeDisk(context, disk);
+      restamp(context, disk);
       return publish(context, disk, step.initiator.iqn);
     case 'revoke':
       return revoke(context, disk, step.initiator.iqn);
@@ -288,6 +309,7 @@ export const createDisks = (context: DisksContext): DiskServer => {
         true,
         () => {
           checkNames(disk, step);
+          checkStamp(context, disk, step);
           takeStep(context, disk, step);
         },
         signal,

@@ -29,6 +29,8 @@ export interface SimulatedDisk {
   allocatedBytes: number;
   readonly complete: boolean;
   readonly pieces: readonly Piece[];
+  /** How often anybody was let in or out, over all disks, when it last happened to this one. */
+  stamp: number;
 }
 
 export interface StorageFailure {
@@ -49,6 +51,8 @@ export interface StorageWorld {
   /** By uid. */
   readonly disks: Map<string, SimulatedDisk>;
   readonly fabric: Fabric;
+  /** The newest stamp of any disk. */
+  stamps: number;
   /** Whether servers show a running machine that its disk has grown; true unless a test says otherwise. */
   growsOnline: boolean;
   /** Every call goes through here: latency, failures, and the log of what changed something. */
@@ -166,6 +170,7 @@ export const createStorageWorld = ({ clock }: { readonly clock: Clock }): Storag
     volumes,
     disks: new Map(),
     fabric: createFabric(),
+    stamps: 0,
     growsOnline: true,
     call: createCall(clock, failures.meet, counts, log),
     fail: failures.add,

@@ -66,6 +66,9 @@ class Saved:
             self.objects.append(storage_object)
             self.targets.append({'fabric': 'iscsi', 'wwn': iqn, 'tpgs': [group]})
 
+    def says(self, name, iqn):
+        return bool(by_key(self.objects, 'name', name) or by_key(self.targets, 'wwn', iqn))
+
     def write(self):
         text = json.dumps(self.config, sort_keys=True, indent=2) + '\n'
         if text == self.text and os.stat(self.path).st_mode & 0o077 == 0:
@@ -73,6 +76,17 @@ class Saved:
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         write_whole(self.path, text)
         self.text = text
+
+
+class Unread:
+    """A saved configuration that cannot be read. What runs is cut off all the same."""
+    targets = ()
+
+    def target(self, iqn):
+        return None
+
+    def write(self):
+        pass
 
 
 def said_of(group):

@@ -147,13 +147,18 @@ class Lio:
             raise Refused('conflict', 'LIO grows a disk that is not thin only while it is published to no host')
 
     def unserve(self, uid):
-        saved = Saved()
-        self.refuse_foreign(saved, uid)
+        self.refuse_foreign(Saved(), uid)
         sight = self.sight(uid)
         if sight['published'] or sight['sessions']:
             raise Refused('conflict', 'the disk is published to a host')
-        saved.keep(self.name(uid), self.iqn(uid), None, None)
-        saved.write()
+        self.clear(uid)
+
+    def clear(self, uid):
+        saved = Saved()
+        self.refuse_foreign(saved, uid)
+        if saved.says(self.name(uid), self.iqn(uid)):
+            saved.keep(self.name(uid), self.iqn(uid), None, None)
+            saved.write()
         seen = live_object(self.name(uid))
         if seen is not None or os.path.isdir('%s/%s' % (LIO_TARGETS, self.iqn(uid))):
             self.hands().remove_target(self.iqn(uid))
@@ -173,17 +178,26 @@ class Lio:
     def revoke(self, uid, initiator):
         self.revoke_from([uid], initiator)
 
+    def closed(self):
+        return []
+
     def revoke_all(self, initiator):
-        self.revoke_from(sorted(self.owned()), initiator)
+        self.revoke_from(None, initiator)
 
     def revoke_from(self, uids, initiator):
-        saved = Saved()
+        """From these disks, or from all of the pool. What is saved comes first and what runs counts."""
+        saved, failure = Unread(), None
+        try:
+            saved = Saved()
+        except (Refused, OSError) as error:
+            failure = error
+        if uids is None:
+            uids = self.fenced(saved, initiator)
         for uid in uids:
             self.refuse_foreign(saved, uid)
             group = saved.target(self.iqn(uid))
             if group is not None:
                 group['node_acls'] = [acl for acl in group.get('node_acls', []) if acl.get('node_wwn') != initiator]
-        failure = None
         try:
             saved.write()
         except OSError as error:
@@ -199,6 +213,16 @@ class Lio:
                     failure = failure or error
         if failure is not None:
             raise failure
+
+    def fenced(self, saved, initiator):
+        """Disks of the pool, and every target of ours that lets the host in and bears no other pool's mark: its own was lost."""
+        live = {self.uid_of(iqn) for iqn in folders(LIO_TARGETS)} - {None}
+        found = []
+        for uid in sorted(self.owned_by(saved) | {uid for uid in live if self.holds(uid, initiator)}):
+            with contextlib.suppress(Refused):
+                self.refuse_foreign(saved, uid)
+                found.append(uid)
+        return found
 
     def holds(self, uid, initiator):
         path = '%s/%s/tpgt_1' % (LIO_TARGETS, self.iqn(uid))
@@ -239,12 +263,12 @@ class Lio:
             return []
         return ['the saved targets are not loaded when it starts']
 
-    def mend(self):
+    def mend(self, disks):
         """One that cannot be mended does not keep the others from it."""
         saved, failure = Saved(), None
-        for uid, disk in self.backing.disks().items():
+        for uid, disk in as_seen(self.backing, disks):
             try:
-                if disk['complete'] and self.drifted(saved, uid, disk) == 'drift':
+                if self.drifted(saved, uid, disk) == 'drift':
                     self.refuse_foreign(saved, uid)
                     self.settle(saved, uid, disk['size'], self.granted(saved, uid))
             except Refused as refused:

@@ -4,11 +4,14 @@
  * installed there, and it gets all that varies as JSON on standard input: no word of it ever meets a shell.
  */
 export const coreProgram = String.raw`
-import contextlib, errno, fcntl, hashlib, json, os, re, stat, struct, subprocess, sys, time
+import contextlib, errno, fcntl, hashlib, json, os, re, signal, stat, struct, subprocess, sys, time
 
 UID = re.compile(r'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z')
 LOCKS = '/run/ovcp'
 CHUNK = 1 << 20
+# Longer than the operator waits before it gives up (transfer.ts), which says so or falls silent for good.
+SILENCE = 300
+TOOL_LIMIT = 90
 
 
 class Refused(Exception):
@@ -43,16 +46,41 @@ def fault_of(error):
 
 def tool(*argv, **options):
     """Runs a program of the server to its end; its standard output. What is missing there is told by name."""
+    limit = options.get('limit', TOOL_LIMIT)
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C'}, text=True)
+        running = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C'}, text=True)
     except FileNotFoundError:
         raise Refused('unsupported', '%s is not installed on the server' % argv[0], 'StorageNotReady')
-    if done.returncode != 0 and not options.get('fails_ok'):
-        words = ' '.join((done.stderr or done.stdout).split())[:300]
+    try:
+        said, error = running.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        # Not waited for: what hangs in the kernel does not end for a signal.
+        running.kill()
+        raise Refused('unreachable', '%s did not end within %d seconds' % (argv[0], limit), 'RequestFailed')
+    if running.returncode != 0 and not options.get('fails_ok'):
+        words = ' '.join((error or said).split())[:300]
         full = 'insufficient free space' in words.lower()
         raise Refused('unreachable', '%s: %s' % (argv[0], words), 'StoragePoolFull' if full else 'RequestFailed')
-    return done.stdout if done.returncode == 0 else None
+    return said if running.returncode == 0 else None
+
+
+@contextlib.contextmanager
+def heard():
+    """
+    Ends with Refused when the other side neither sends nor takes anything for too long: a connection that died without
+    a word must not keep its locks.
+    """
+    def silent(*_):
+        raise Refused('unreachable', 'the connection fell silent', 'HostUnreachable')
+
+    before = signal.signal(signal.SIGALRM, silent)
+    signal.setitimer(signal.ITIMER_REAL, SILENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager
@@ -82,6 +110,39 @@ def locked(name, patience):
 
 def server_lock():
     return locked('server', 20)
+
+
+def word_of(name):
+    return (read_text(os.path.join(LOCKS, name)) or '').strip()
+
+
+def stamp_of(pool, uid):
+    """
+    Changes whenever somebody is let in to the disk or out, and never comes back: whoever decides by what he saw hands
+    it back, so that a request which was stuck on its way changes nothing. It may be forgotten with a reboot, which no
+    request on its way survives.
+    """
+    own = word_of('stamp-' + checked_uid(uid)) or word_of('/proc/sys/kernel/random/boot_id')
+    return '%s.%s' % (own, word_of('stamps-' + checked_uid(pool['poolUid'])))
+
+
+def renew(name):
+    os.makedirs(LOCKS, mode=0o700, exist_ok=True)
+    write_whole(os.path.join(LOCKS, name), os.urandom(16).hex())
+
+
+def renew_stamp(uid):
+    renew('stamp-' + checked_uid(uid))
+
+
+def renew_stamps(pool):
+    """Of every disk of the pool, also of those that cannot be looked at now."""
+    renew('stamps-' + checked_uid(pool['poolUid']))
+
+
+def forget_stamp(uid):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(LOCKS, 'stamp-' + checked_uid(uid)))
 
 
 def write_whole(path, text, mode=0o600):
@@ -129,7 +190,8 @@ FRAME = struct.Struct('>cQ')
 
 
 def exactly(length):
-    data = INPUT.read(length)
+    with heard():
+        data = INPUT.read(length)
     if len(data) != length:
         raise Refused('unreachable', 'the connection ended in the middle', 'HostUnreachable')
     return data
@@ -147,6 +209,9 @@ def frames_in():
             return
         if kind == b'A':
             raise Refused('conflict', 'the sender gave up')
+        if kind == b'N':
+            # The source is slow, and its connection is there.
+            continue
         digest.update(head)
         if kind == b'H':
             yield offset, length
@@ -165,10 +230,12 @@ def frames_out(pieces):
         hole = isinstance(piece, int)
         head = FRAME.pack(b'H' if hole else b'D', piece if hole else len(piece))
         digest.update(head)
-        OUTPUT.write(head)
         if not hole:
             digest.update(piece)
-            OUTPUT.write(piece)
+        with heard():
+            OUTPUT.write(head)
+            if not hole:
+                OUTPUT.write(piece)
     OUTPUT.write(FRAME.pack(b'E', digest.digest_size) + digest.digest())
 
 
@@ -182,7 +249,9 @@ def main(operations):
     """A JSON line, or frames and then nothing; a stream that fails says so in a frame of sort R."""
     stream = False
     try:
-        request = json.loads(exactly(int(INPUT.readline())))
+        with heard():
+            length = int(INPUT.readline())
+        request = json.loads(exactly(length))
         stream = request['op'] in STREAMS
         answer = {'value': operations[request['op']](request)}
     except BaseException as error:

@@ -1,15 +1,18 @@
 /**
  * What is asked of a server, over any backing and any target software. The software's part of the program defines
  * `server_of(request, backing)`, which answers an object with:
- *   check()             Refused when the target software does not answer
+ *   check()             Refused when the target software does not answer; no word of the backing
  *   survey(disks)       what the pool's own look needs, as plain data; `disks` as the backing has them
  *   sight(uid)          {'published': [iqn], 'sessions': [iqn]}
  *   owned()             uids of this pool that the software knows
  *   serve(uid)          makes the target what its record says, or makes both; the backing is complete
  *   before_resize(uid)  Refused when the disk cannot grow now
  *   unserve(uid)        target and record go; Refused while somebody is published
- *   publish(uid, iqn), revoke(uid, iqn), revoke_all(iqn), mend()
- * All that change something are called under the server's lock, `revoke_all` and `mend` too.
+ *   clear(uid)          the same, whoever has it open: what it serves is no disk
+ *   publish(uid, iqn), revoke(uid, iqn), revoke_all(iqn), mend(disks)
+ *   closed()            uids whose targets went with a revoke, to be served again when there is time
+ * All that change something are called under the server's lock, `revoke_all` and `mend` too. What holds it runs no other
+ * program: LVM that hangs must keep nobody from being cut off.
  */
 export const disksProgram = String.raw`
 PATIENCE = 5
@@ -50,6 +53,16 @@ class Room:
             raise Refused('conflict', 'the disk is not finished')
         return seen
 
+    def warm(self):
+        """The look that the server's part needs: under the lock nothing is asked that may hang."""
+        return self.backing.disk(self.uid)
+
+    def current(self):
+        """A step that was decided by an older look is none any more."""
+        stamp = self.request.get('stamp')
+        if stamp is not None and stamp != stamp_of(self.request['pool'], self.uid):
+            raise Refused('conflict', 'somebody was let in to the disk or out of it meanwhile')
+
     def unused(self, uid):
         sight = self.server.sight(uid)
         if sight['published'] or sight['sessions']:
@@ -61,6 +74,10 @@ class Room:
             self.server.check()
             seen = self.backing.disk(self.uid)
             if seen is None or not seen['complete']:
+                with server_lock():
+                    # What an earlier disk of the name left must not be written to by who had that one.
+                    self.server.clear(self.uid)
+                    renew_stamp(self.uid)
                 try:
                     write()
                     self.backing.finish(self.uid)
@@ -70,6 +87,7 @@ class Room:
                     with contextlib.suppress(Exception):
                         self.backing.remove(self.uid)
                     raise cause
+            self.warm()
             with server_lock():
                 self.server.serve(self.uid)
 
@@ -77,9 +95,11 @@ class Room:
 def op_see(request):
     room = Room(request)
     room.server.check()
+    # First: what changes from here on makes it an older one.
+    stamp = stamp_of(request['pool'], room.uid)
     seen = room.backing.disk(room.uid)
     # A record without its data is no disk: somebody would take it for one that is yet to be made.
-    return None if seen is None else {**seen, **room.server.sight(room.uid)}
+    return {'stamp': stamp, 'disk': None if seen is None else {**seen, **room.server.sight(room.uid)}}
 
 
 def op_list(request):
@@ -153,6 +173,7 @@ def op_grow(request):
             with server_lock():
                 room.server.before_resize(room.uid)
             room.backing.resize(room.uid, request['size'])
+            room.warm()
             with server_lock():
                 # Meanwhile somebody may have mended the target with the old size.
                 room.server.before_resize(room.uid)
@@ -167,10 +188,11 @@ def op_delete(request):
     with one_maker(room.uid):
         room.server.check()
         with server_lock():
+            room.current()
             room.server.unserve(room.uid)
-            # Nobody mends the target of what is not finished.
-            room.backing.spoil(room.uid)
+        room.backing.spoil(room.uid)
         room.backing.remove(room.uid)
+        forget_stamp(room.uid)
 
 
 def pieces_of(fd, size):
@@ -213,6 +235,8 @@ def op_publish(request):
         room.server.check()
         room.complete(room.uid)
         with server_lock():
+            room.current()
+            renew_stamp(room.uid)
             room.server.publish(room.uid, request['initiator'])
 
 
@@ -220,14 +244,38 @@ def op_revoke(request):
     room = Room(request)
     room.server.check()
     with server_lock():
-        room.server.revoke(room.uid, request['initiator'])
+        room.current()
+        cut_off(lambda: renew_stamp(room.uid), lambda: room.server.revoke(room.uid, request['initiator']))
+    serve_again(room, room.server.closed())
 
 
 def op_revoke_all(request):
     room = Room(request)
     room.server.check()
     with server_lock():
-        room.server.revoke_all(request['initiator'])
+        cut_off(lambda: renew_stamps(request['pool']), lambda: room.server.revoke_all(request['initiator']))
+    serve_again(room, room.server.closed())
+
+
+def cut_off(renewed, revoked):
+    """Who is cut off stays so for requests on their way too. One that cannot be noted is cut off, and it is no proof."""
+    unnoted = None
+    try:
+        renewed()
+    except OSError as error:
+        unnoted = error
+    revoked()
+    if unnoted is not None:
+        raise unnoted
+
+
+def serve_again(room, uids):
+    """Targets that went with a session. It is proved by now: what keeps them from coming back is no reason to say otherwise."""
+    with contextlib.suppress(Refused, OSError):
+        disks = {uid: room.backing.disk(uid) for uid in uids}
+        with server_lock():
+            for uid, _ in as_seen(room.backing, {uid: seen for uid, seen in disks.items() if seen is not None}):
+                room.server.serve(uid)
 
 
 def op_survey(request):
@@ -239,21 +287,34 @@ def op_survey(request):
 
 def op_prepare(request):
     room = Room(request)
-    with server_lock():
-        room.backing.prepare()
+    room.backing.prepare()
 
 
 def op_forget(request):
     room = Room(request)
-    with server_lock():
-        room.backing.forget(request['erase'])
+    room.backing.forget(request['erase'])
 
 
 def op_mend(request):
     room = Room(request)
     room.server.check()
+    disks = room.backing.disks()
     with server_lock():
-        room.server.mend()
+        room.server.mend(disks)
+
+
+def as_seen(backing, disks):
+    """
+    (uid, disk) of those that are still as they were seen, and that nobody is about to make, grow or delete: whoever
+    does so serves them himself.
+    """
+    for uid, seen in disks.items():
+        with contextlib.suppress(Refused), locked('disk-' + uid, 0) as path:
+            try:
+                if seen['complete'] and backing.is_still(uid, seen):
+                    yield uid, seen
+            finally:
+                os.unlink(path)
 
 
 OPERATIONS = {name[3:]: run for name, run in list(globals().items()) if name.startswith('op_')}

@@ -43,7 +43,7 @@ class Files:
         seen = {'capacity': space.f_blocks * space.f_frsize, 'available': space.f_bavail * space.f_frsize}
         owner = self.owner()
         if owner is None:
-            return {'state': 'unmarked', **seen}
+            return {'state': 'unmarked', 'strays': self.strays(), **seen}
         if owner.get('poolUid') != self.pool['poolUid'] or owner.get('clusterId') != self.pool['clusterId']:
             return {'state': 'foreign', 'owner': str(owner.get('poolName')), **seen}
         return {'state': 'ready', 'marked': True, **seen}
@@ -58,15 +58,27 @@ class Files:
         if state == 'foreign':
             raise Refused('denied', 'the folder %s belongs to another StoragePool' % self.folder, 'NameTaken')
 
+    def strays(self):
+        """Whether disks are in the folder, of whichever pool."""
+        return any(name.startswith('ovcp-disk-') for name in os.listdir(self.folder))
+
     def prepare(self):
-        made = not os.path.isdir(self.folder)
-        if made:
-            os.mkdir(self.folder, 0o700)
-        if self.owner() is None:
-            write_whole(self.mark, json.dumps({**self.pool, 'made': made}))
+        with server_lock():
+            made = not os.path.isdir(self.folder)
+            if made:
+                os.mkdir(self.folder, 0o700)
+            if self.owner() is None:
+                if self.strays():
+                    text = 'the folder %s has no marker and holds disks of some StoragePool: give this pool another folder'
+                    raise Refused('denied', text % self.folder, 'NameTaken')
+                write_whole(self.mark, json.dumps({**self.pool, 'made': made}))
         self.check()
 
     def forget(self, erase):
+        with server_lock():
+            self.forget_locked(erase)
+
+    def forget_locked(self, erase):
         if self.look()['state'] != 'ready' or self.disks():
             return
         made = self.owner().get('made')
@@ -101,6 +113,9 @@ class Files:
             return None
         complete = not making and not os.path.exists(self.making(uid))
         return {'size': seen.st_size, 'allocated': seen.st_blocks * 512, 'complete': complete}
+
+    def is_still(self, uid, seen):
+        return self.disk(uid) == {**seen, 'allocated': (self.disk(uid) or {}).get('allocated')}
 
     def device(self, uid):
         return self.path(uid)

@@ -120,6 +120,9 @@ class Volumes:
                 found[match.group(1)] = self.described(row)
         return found
 
+    def is_still(self, uid, seen):
+        return os.path.exists(self.device(uid))
+
     def described(self, row):
         whole, tags = int(row['lv_size']), row['lv_tags'].split(',')
         part = float(row['data_percent'] or 0) / 100 if self.thin is not None else 1

@@ -34,7 +34,7 @@ class Pool:
             return 'stuck'
         return 'drift' if found or not self.is_written(uid, self.render(uid, record)) else None
 
-    def mend(self):
+    def mend(self, disks):
         """As much as can be; the first trouble is told at the end."""
         troubles = []
 
@@ -46,11 +46,10 @@ class Pool:
 
         attempt(self.turn_account)
         before = {match.group(1) for text in self.of_pool() for match in USER.finditer(text)}
-        disks = self.backing.disks()
         self.sizes = {uid: each['size'] for uid, each in disks.items()}
-        for uid, seen in disks.items():
+        for uid, _ in as_seen(self.backing, disks):
             record = self.parsed(read_text(self.file(uid)) or '')
-            if seen['complete'] and (record is None or self.is_ours(record)):
+            if record is None or self.is_ours(record):
                 attempt(self.serve, uid)
         for user in before - ({self.chap['user']} if self.chap is not None else set()):
             attempt(self.drop_unused, user)

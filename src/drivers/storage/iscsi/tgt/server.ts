@@ -6,7 +6,7 @@ def mebibytes_shown(size):
     return ((sectors - ((sectors // 625) - 974)) & (2 ** 64 - 1)) // 1950
 
 
-class Tgt(Records, Accounts, Pool):
+class Tgt(Records, Accounts, Logins, Pool):
     def __init__(self, request, backing):
         self.pool, self.backing = request['pool'], backing
         self.folder, self.main = request['settings']['configFolder'], request['settings']['mainConfig']
@@ -14,6 +14,7 @@ class Tgt(Records, Accounts, Pool):
         self.shown = None
         # Sizes by uid, when all of them were looked at in one call.
         self.sizes = {}
+        self.gone = []
 
     def size_of(self, uid):
         return self.sizes[uid] if uid in self.sizes else self.backing.disk(uid)['size']
@@ -160,6 +161,11 @@ class Tgt(Records, Accounts, Pool):
     def unserve(self, uid):
         if self.sight(uid)['published']:
             raise Refused('conflict', 'the disk is published to a host')
+        self.clear(uid)
+
+    def clear(self, uid):
+        # Refused when it is not ours.
+        self.record(uid)
         self.destroy(uid)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.file(uid))
@@ -177,8 +183,19 @@ class Tgt(Records, Accounts, Pool):
         self.settle(uid, record)
         self.write(uid, record)
 
+    def closed(self):
+        return self.gone
+
     def revoke(self, uid, name):
-        record = self.record(uid)
+        try:
+            record = self.record(uid)
+        except Refused as error:
+            if error.reason != 'NameTaken':
+                self.throw_out(uid, name)
+            raise
+        self.revoke_recorded(uid, name, record)
+
+    def revoke_recorded(self, uid, name, record):
         record['initiators'] = [other for other in record['initiators'] if other != name]
         unwritten = None
         try:
@@ -200,32 +217,36 @@ class Tgt(Records, Accounts, Pool):
                 self.unbind(tid, rule)
         self.end_sessions(tid, record['initiators'])
         self.changed()
-        if not record['initiators']:
-            # A login that was let in before the rule went could still come out as a session: it dies with the target.
+        # A login that was let in before the rule went could still come out as a session.
+        if record['initiators']:
+            self.end_half_logins(tid, record['initiators'])
+        else:
+            # It dies with the target.
             self.destroy(uid)
-            # It is proved by now. What keeps the target from being made again is no reason to say otherwise.
-            with contextlib.suppress(Refused, OSError):
-                if self.backing.disk(uid) is not None:
-                    self.settle(uid, record)
+            self.gone.append(uid)
+
+    def throw_out(self, uid, name):
+        """What can be done where nobody knows who else may stay."""
+        tid = target_ids().get(PREFIX + uid)
+        if tid is not None:
+            self.unbind(tid, name)
+            self.end_sessions(tid, {each[2] for each in connections(tid)} - {name})
+            self.changed()
 
     def revoke_all(self, name):
-        mine = {uid for uid in (*self.owned(), *self.of_backing()) if self.touches(uid, name)}
+        """By what tgtd has and what the records say: the backing may hang, and is not asked."""
+        live = {target[len(PREFIX):] for target in target_ids() if target.startswith(PREFIX)}
         failed = None
-        for uid in sorted(mine):
+        for uid in sorted({uid for uid in live if UID.match(uid)} | set(self.files())):
             try:
-                self.revoke(uid, name)
+                if self.touches(uid, name):
+                    self.revoke(uid, name)
             except (Refused, OSError) as error:
                 # One disk that cannot be proved keeps no other from being taken away.
-                failed = failed or error
+                if getattr(error, 'reason', None) != 'NameTaken':
+                    failed = failed or error
         if failed is not None:
             raise failed
-
-    def of_backing(self):
-        try:
-            return list(self.backing.disks())
-        except Refused:
-            # A missing folder keeps nobody from being cut off.
-            return []
 
     def rules_of(self, uid):
         """None when they cannot be read: a host's words about itself must not keep it from being cut off."""
@@ -240,8 +261,8 @@ class Tgt(Records, Accounts, Pool):
         try:
             if name in self.record(uid)['initiators'] or rules is None:
                 return True
-        except Refused:
-            return True
+        except Refused as error:
+            return error.reason != 'NameTaken'
         others = any(rule != NOBODY and not rule.startswith('iqn.') for rule in rules)
         return others or name in rules or tid is not None and any(each[2] == name for each in connections(tid))
 
