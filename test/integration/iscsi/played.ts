@@ -9,8 +9,9 @@ import { coreProgram } from '../../../src/drivers/storage/iscsi/program/core.ts'
 import { disksProgram } from '../../../src/drivers/storage/iscsi/program/disks.ts';
 import { filesProgram } from '../../../src/drivers/storage/iscsi/program/files.ts';
 import { lvmProgram } from '../../../src/drivers/storage/iscsi/program/lvm.ts';
+import { controlProgram } from '../../../src/drivers/storage/iscsi/tgt/control.ts';
 
-const PROGRAM = [coreProgram, filesProgram, lvmProgram, lio.program, disksProgram].join('\n');
+const PROGRAM = [coreProgram, filesProgram, lvmProgram, lio.program, controlProgram, disksProgram].join('\n');
 export const UID = '0a1b2c3d-1111-4222-8333-444455556666';
 
 /** What a test of the program prints, as JSON; it finds `FOLDER`, `UID_` and everything of the program. */

@@ -180,7 +180,7 @@ attempt('grow')
 content = open(DEVICE, 'rb').read()
 print(json.dumps({
     'first': first, 'size': size // MIB, 'published': published, 'kept': content[:4 * MIB] == b'd' * (4 * MIB),
-    'zeroed': content[4 * MIB:] == bytes(4 * MIB), 'tags': volume['lv_tags'], 'later': attempt('publish')['seen']['complete'], 'done': done,
+    'zeroed': content[4 * MIB:] == bytes(4 * MIB), 'tags': volume['lv_tags'], 'later': attempt('publish'), 'done': done,
 }))
 `);
     expect(seen).toEqual({
@@ -190,7 +190,7 @@ print(json.dumps({
       kept: true,
       zeroed: true,
       tags: 'ovcp.pool.p1',
-      later: true,
+      later: null,
       done: ['serve', 'publish'],
     });
   });
@@ -251,5 +251,37 @@ except Refused as refused:
     expect(answer).toBe(outcome);
     const backing = { type, volumeGroup: 'vg', thinPool: 'pool' };
     expect(lio.growsOnline(backing)).toBe(outcome === 'grown');
+  });
+});
+
+describe('the targets that tgtd shows', () => {
+  /** tgtd makes and removes a target between two questions, as often as it is told. */
+  const asked = (changes: number, hidden = ''): Promise<unknown> =>
+    played(`
+targets, calls, left = {1: 'iqn.a'}, [], [${changes}]
+
+def admin(mode, op, text='', tid=0, sid=0, cid=0, lun=0):
+    calls.append(mode)
+    answer = ''.join('        Target %d: %s\\n' % each for each in targets.items())
+    if mode == 'target':
+        answer = ''.join('Target %d: %s\\n' % each for each in targets.items()) + '${hidden}'
+    if left[0] > 0:
+        left[0] -= 1
+        targets[1000 + left[0]] = 'iqn.new%d' % left[0]
+    return answer
+
+try:
+    print(json.dumps([sorted(shown_targets()), len(calls)]))
+except Refused as refused:
+    print(json.dumps(refused.kind))
+`);
+
+  it('are read once more when others come or go meanwhile', async () => {
+    expect(await asked(0)).toEqual([['iqn.a'], 2]);
+    expect(await asked(1)).toEqual([['iqn.a', 'iqn.new0'], 5]);
+  });
+
+  it('are not believed when one is among them that tgtd does not have', async () => {
+    expect(await asked(0, 'Target 7: iqn.forged\\n')).toBe('bug');
   });
 });

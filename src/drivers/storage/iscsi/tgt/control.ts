@@ -108,9 +108,23 @@ def connections(tid):
 
 def shown_targets():
     """
-    Every target with its LUNs, accounts and rules, by name. Between them stands what initiators say of themselves,
-    so the sections are taken in their order only, and the targets must be the very ones tgtd has.
+    Every target with its LUNs, accounts and rules, by name. They must be the very ones that tgtd has; whoever looks
+    holds no lock, so others may make and remove targets between one question and the next.
     """
+    end, odd = time.monotonic() + 5, 0
+    while True:
+        before, found = target_ids(), read_targets()
+        if {name: target['tid'] for name, target in found.items()} == before:
+            return found
+        odd += target_ids() == before
+        if odd == 3:
+            raise unreadable()
+        if time.monotonic() > end:
+            raise Refused('busy', 'targets come and go all the time')
+
+
+def read_targets():
+    """Between them stands what initiators say of themselves, so the sections are taken in their order only."""
     found, target, section = {}, None, None
     for line in admin('target', 'show', tid=-1).split('\n'):
         head = re.match(r'^Target (\d+): (\S+)$', line)
@@ -131,8 +145,6 @@ def shown_targets():
             target['accounts'].append(words)
         elif section == 4 and words:
             target['rules'].append(words)
-    if {name: target['tid'] for name, target in found.items()} != target_ids():
-        raise unreadable()
     return found
 
 
