@@ -28,7 +28,7 @@ export const createHost = (shell: Shell, turns: Turns, clock: Clock): Host => ({
 });
 
 const isMissing = ({ code, stderr }: RunResult): boolean =>
-  code === 127 || /command not found|No such file/i.test(stderr);
+  code === 127 || /^sudo: .*: command not found/im.test(stderr);
 
 /** Throws unless it went well. iscsiadm names no secret in what it says. */
 export const checked =
