@@ -1,7 +1,7 @@
 /**
  * The intent of a move, kept as an annotation of the VirtualDisk: a lost status must not make anybody take a pool for
  * empty that the data was on its way to. It says where to look and what was begun; whether a copy is complete, and
- * which, is for the servers and hosts to say (docs/adr/0014-moving-disks.md). Pure.
+ * which, is for the servers and hosts to say (docs/adr/0015-moving-disks.md). Pure.
  */
 import { z } from 'zod';
 import { MOVE_ANNOTATION, POOL_ANNOTATION } from './identity.ts';

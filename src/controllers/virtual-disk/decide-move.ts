@@ -1,5 +1,5 @@
 /**
- * The next step of a disk on its way to another StoragePool (docs/adr/0014-moving-disks.md). What is removed is
+ * The next step of a disk on its way to another StoragePool (docs/adr/0015-moving-disks.md). What is removed is
  * removed on these grounds alone: the copy, while its source is seen to be complete; the source, once this process
  * compared the two and a write that nobody crossed says so. Pure.
  */

@@ -1,7 +1,7 @@
 /**
  * The copy of a disk from one StoragePool to another, through the operator: both are reached over the connections
  * that are there anyway, and any sort of pool goes to any other. Holes stay holes. What was written is read back and
- * compared with the digest of what was read; only then the source may go (docs/adr/0014-moving-disks.md).
+ * compared with the digest of what was read; only then the source may go (docs/adr/0015-moving-disks.md).
  */
 import { arrivalMark } from '../../api/identity.ts';
 import type { Chunk, HostStorage, StoragePlace } from '../../drivers/hypervisor/host-storage.ts';

@@ -1,6 +1,6 @@
 /**
  * What this process knows of moves because it did it: no status and no annotation may say that a copy is what its
- * source was (docs/adr/0014-moving-disks.md). Whoever starts anew compares anew.
+ * source was (docs/adr/0015-moving-disks.md). Whoever starts anew compares anew.
  */
 import type { MoveRecord } from '../../api/disk-move.ts';
 
