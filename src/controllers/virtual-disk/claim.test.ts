@@ -36,6 +36,14 @@ describe('a claim', () => {
     });
   });
 
+  it('of no machine, which is what is left of a forged one, is none', () => {
+    const left = { purpose: 'run', host: 'kvm.node1', published: true } as const;
+    const forged = sampleDisk({}, { status: madeStatus({ claim: left }) });
+    expect(claimOf(sampleWorld(forged), presentOn(), 'kvm.node1')).toBeUndefined();
+    const users = [sampleUser({ uid: 'm1', name: 'web-1' })];
+    expect(claimOf(sampleWorld(forged, { users }), presentOn(), 'kvm.node1')).toEqual(held);
+  });
+
   it('stays with a machine that has not said that it let go', () => {
     const users = [
       sampleUser({ wantsToRun: false, released: false }),

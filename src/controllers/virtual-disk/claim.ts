@@ -56,6 +56,9 @@ const byAge = (a: UserWorld, b: UserWorld): number => a.createdMs - b.createdMs 
 /** Whoever has the disk already comes before all others. */
 const byRight = (a: UserWorld, b: UserWorld): number => Number(b.plugged) - Number(a.plugged) || byAge(a, b);
 
+/** What is left of a claim that somebody else wrote into: no machine ever lets go of it. */
+const isNobodys = ({ purpose, vmUid }: Claim): boolean => purpose === 'run' && vmUid === undefined;
+
 /** The claim as it shall be, given where the disk is bound. */
 export const claimOf = (
   world: DiskWorld,
@@ -63,7 +66,7 @@ export const claimOf = (
   home: string | undefined,
 ): Claim | undefined => {
   const claim = world.disk.status?.claim;
-  if (claim !== undefined && kept(world, seen, claim)) return claim;
+  if (claim !== undefined && !isNobodys(claim) && kept(world, seen, claim)) return claim;
   if (world.disk.metadata.deletionTimestamp !== undefined || world.copying || isLeaving(world))
     return undefined;
   // A volume is grown before anybody gets it; a machine that runs with it all the same keeps it.
