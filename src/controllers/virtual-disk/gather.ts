@@ -5,7 +5,7 @@ import { type StoragePool, topologyOf } from '../../api/storage-pool.ts';
 import type { VirtualDisk } from '../../api/virtual-disk.ts';
 import type { VirtualMachine } from '../../api/virtual-machine.ts';
 import type { ControllerContext } from '../context.ts';
-import { besides, diskNameOf } from '../indexes.ts';
+import { diskNameOf } from '../indexes.ts';
 import { mayUse } from '../may-use.ts';
 import { imageFileName, linkedImageUid, placeOf, volumeOf } from '../places.ts';
 import { isFilled, isServed, openDiskServer } from '../served.ts';
