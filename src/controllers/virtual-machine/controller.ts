@@ -75,9 +75,10 @@ const follow = ({ context }: ControllerDeps, enqueue: (key: string, priority?: n
   kinds.disks.store.subscribe(({ key }) => wake('disk', key));
   kinds.images.store.subscribe(({ key }) => wake('image', key));
   kinds.storagePools.store.subscribe(({ key, old, new: now }) => {
-    if (!statusEqual(readinessView(old), readinessView(now))) wake('storagePool', key);
-    // Another secret is another way to each disk of the pool.
-    if (old?.status?.login?.version === now?.status?.login?.version) return;
+    const same = statusEqual(readinessView(old), readinessView(now));
+    if (!same) wake('storagePool', key);
+    // Disks that machines only name are in the pool too, and another secret is another way to each of them.
+    if (same && old?.status?.login?.version === now?.status?.login?.version) return;
     const { uid = '' } = (now ?? old)?.metadata ?? {};
     for (const { metadata } of kinds.disks.store.byIndex('poolUid', uid))
       wake('disk', `${metadata.namespace}/${metadata.name}`);

@@ -52,6 +52,18 @@ describe('toHostFault', () => {
     [said(38, "Cannot access storage file '/x': No such file or directory", [2]), 'invalid', 'DiskLost'],
     [said(55, "network 'lan' is not active"), 'unreachable', 'NetworkNotReady'],
     [said(1, 'Failed to get "write" lock'), 'busy', 'DiskInUse'],
+    // lvcreate and lvremove, as libvirt passes their words on.
+    [
+      said(
+        1,
+        'unexpected exit status 5: Volume group "vg0" has insufficient free space (1 extents): 2 required.',
+      ),
+      'unreachable',
+      'StoragePoolFull',
+    ],
+    [said(1, 'Cannot change VG vg0 while PVs are missing.'), 'unreachable', 'VolumeGroupPartial'],
+    [said(1, 'Logical Volume "x" already exists in volume group "vg0"'), 'denied', 'NameTaken'],
+    [said(1, 'Logical volume vg0/x in use.'), 'busy', 'DiskInUse'],
   ])('tells apart what libvirt reports by text: %#', (error, kind, reason) => {
     expect(toHostFault(error, 'node1')).toMatchObject({ kind, reason });
   });

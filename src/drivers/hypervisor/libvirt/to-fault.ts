@@ -61,6 +61,7 @@ const TEXTS: readonly (readonly [RegExp, Meaning])[] = [
   [/already exists in volume group/i, { kind: 'denied', reason: 'NameTaken' }],
   [/logical volume \S+ (is )?(in use|contains a filesystem in use)/i, { kind: 'busy', reason: 'DiskInUse' }],
   [/volume '[^']*' is still (in use|being allocated)/i, { kind: 'busy' }],
+  [/pool '[^']*' is starting up/i, { kind: 'busy' }],
   [
     /cannot access storage file|could not open '[^']*': no such file/i,
     { kind: 'invalid', reason: 'DiskLost' },
