@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { accountFiles } from './accounts.ts';
 import type { HostNamespace } from './host-namespace.ts';
 import { run } from './process.ts';
 
@@ -80,12 +81,9 @@ export const writeGlusterFiles = (files: GlusterFiles): void => {
   for (const path of ['groups', 'hooks']) {
     cpSync(join('/var/lib/glusterd', path), at(`var/lib/glusterd/${path}`), { recursive: true });
   }
-  // '*' is no valid hash: only its key opens the account.
-  const account = `${sudoUser}:*:${sudoUserId}:${sudoUserId}::/tmp:/bin/sh\n`;
-  // sshd runs commands by the account's shell, and bash would first run whatever the machine's root has in ~/.bashrc.
-  const machine = readFileSync('/etc/passwd', 'utf8').replace(/^(root:.*:)[^:]*$/m, '$1/bin/sh');
-  write(at('etc/passwd'), machine + account);
-  write(at('etc/group'), `${readFileSync('/etc/group', 'utf8')}${sudoUser}:x:${sudoUserId}:\n`);
+  const { passwd, group } = accountFiles({ name: sudoUser, id: sudoUserId });
+  write(at('etc/passwd'), passwd);
+  write(at('etc/group'), group);
   write(at('etc/hosts'), ['127.0.0.1 localhost', ...files.hosts, ''].join('\n'));
   // glusterd looks up every address backwards, and would wait for name servers that the lab's network does not reach.
   write(at('etc/nsswitch.conf'), 'passwd: files\ngroup: files\nshadow: files\nhosts: files\n');

@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { accountFiles } from './accounts.ts';
 
 /** Account that is not root. */
 export const targetUser = 'ovcp';
@@ -85,10 +86,9 @@ const write = (path: string, text: string, mode = 0o644): void => {
 export const writeTargetFiles = (files: TargetFiles): void => {
   const at = (path: string): string => join(files.dir, path);
   for (const path of ['run', 'var/lib/ovcp/luns']) mkdirSync(at(path), { recursive: true });
-  // '*' is no valid hash: only its key opens the account.
-  const account = `${targetUser}:*:${targetUserId}:${targetUserId}::/tmp:/bin/sh\n`;
-  write(at('etc/passwd'), readFileSync('/etc/passwd', 'utf8') + account);
-  write(at('etc/group'), `${readFileSync('/etc/group', 'utf8')}${targetUser}:x:${targetUserId}:\n`);
+  const { passwd, group } = accountFiles({ name: targetUser, id: targetUserId });
+  write(at('etc/passwd'), passwd);
+  write(at('etc/group'), group);
   write(at('etc/hosts'), `127.0.0.1 localhost\n${files.address} ${files.name}\n`);
   // No name server can be reached from the lab's network.
   write(at('etc/nsswitch.conf'), 'passwd: files\ngroup: files\nshadow: files\nhosts: files\n');

@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { accountFiles } from './accounts.ts';
 
 /** Name of the host account that is not root and may use libvirt by its group. */
 export const unprivilegedUser = 'ovcp';
@@ -96,14 +97,16 @@ const sshdConfig = (files: HostFiles): string =>
     '',
   ].join('\n');
 
-/** The machine's accounts plus one that is in group libvirt. '*' is no valid hash: only its key opens it. */
+/** The account that is not root is in group libvirt. */
 const accounts = (): { passwd: string; group: string } => {
-  const passwd = readFileSync('/etc/passwd', 'utf8');
-  const group = readFileSync('/etc/group', 'utf8');
-  const entry = `${unprivilegedUser}:*:${unprivilegedId}:${unprivilegedId}::/tmp:/bin/sh\n`;
+  const { passwd, group } = accountFiles({ name: unprivilegedUser, id: unprivilegedId });
+  const joined = (head: string, members: string): string =>
+    `${head}${members === '' ? '' : `${members},`}${unprivilegedUser}`;
   return {
-    passwd: passwd + entry,
-    group: `${group.replace(/^(libvirt:[^:]*:\d+:)(.*)$/m, (_, head: string, members: string) => `${head}${members === '' ? '' : `${members},`}${unprivilegedUser}`)}${unprivilegedUser}:x:${unprivilegedId}:\n`,
+    passwd,
+    group: group.replace(/^(libvirt:[^:]*:\d+:)(.*)$/m, (_, head: string, members: string) =>
+      joined(head, members),
+    ),
   };
 };
 
