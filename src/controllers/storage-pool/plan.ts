@@ -18,6 +18,16 @@ const step = (it: StoragePoolStep): Next => ({ kind: 'step', step: it });
 
 const kindAt = (sight: StorageSight, { name }: StorageSite) => sight.hosts.get(name)?.kind;
 
+/**
+ * Whether there is something of ours to take away. In a volume group that is somebody else's there never was, and
+ * libvirt's handle to it cannot be dropped without switching his volumes off (libvirt/storage-group.ts).
+ */
+const isKept = ({ place }: StoragePoolWorld, sight: StorageSight, { name }: StorageSite): boolean => {
+  const seen = sight.hosts.get(name);
+  if (seen === undefined || seen.kind === 'absent') return false;
+  return !(place.volumeGroup !== undefined && seen.kind === 'broken' && seen.reason === 'NameTaken');
+};
+
 /** When the server side is to be looked at again; undefined when something else tells. */
 const serverPollMs = ({ server }: StorageSight): number | undefined => {
   if (server.kind === 'failed') return server.retryMs;
@@ -82,7 +92,7 @@ const planDeletion = (world: StoragePoolWorld, sight: StorageSight): Next => {
   if (disks.length > 0 || images.length > 0) return settled;
   const stock = stockStep(world, sight);
   if (stock !== undefined) return stock;
-  const there = sites.filter((site) => (kindAt(sight, site) ?? 'absent') !== 'absent');
+  const there = sites.filter((site) => isKept(world, sight, site));
   const forgettable = there.filter((site) => kindAt(sight, site) !== 'failed').map(({ name }) => name);
   // Who looks at a volume before it is erased knows it by the marker, which then goes with the volume.
   if (forgettable.length > 0) return step({ kind: 'forget', hosts: forgettable, withMarker: !world.erases });
@@ -146,7 +156,11 @@ const planHosts = (world: StoragePoolWorld, sight: StorageSight): Next => {
     if (marker !== undefined) return step(marker);
   }
   const retired = sites.filter(
-    (site) => !site.wanted && !site.used && ['ready', 'broken'].includes(kindAt(sight, site) ?? ''),
+    (site) =>
+      !site.wanted &&
+      !site.used &&
+      isKept(world, sight, site) &&
+      ['ready', 'broken'].includes(kindAt(sight, site) ?? ''),
   );
   if (retired.length > 0)
     return step({ kind: 'forget', hosts: retired.map(({ name }) => name), withMarker: false });
