@@ -65,6 +65,15 @@ describe('plan of a StoragePool', () => {
     const gone = [site('a'), site('b', { state: { ...unreachable, gone: true } })];
     expect(next({ ...deleting, sites: gone }, { a: absent })).toEqual({ kind: 'removeFinalizer' });
   });
+
+  it('ends over a volume group of somebody else, where nothing of it ever was', () => {
+    const taken: PlaceSight = { kind: 'broken', reason: 'NameTaken', message: 'It is taken.' };
+    const world = worldOf({ deleting: true });
+    const place = { ...world.place, volumeGroup: 'vg0' };
+    const answer = plan({ ...world, place }, sightOf({ a: taken, b: absent }));
+    expect(answer).toEqual({ kind: 'step', step: { kind: 'removeFinalizer' } });
+    expect(next({ deleting: true }, { a: taken, b: absent })).toMatchObject({ kind: 'forget', hosts: ['a'] });
+  });
 });
 
 describe('status of a StoragePool', () => {
