@@ -32,7 +32,8 @@ const file: DiskWorld = {
   hostLocal: true,
   state: { kind: 'ready', shape: sampleDisk, claimed: true },
 };
-const world = { disks: [lun('root'), lun('data'), file] };
+const volume: DiskWorld = { ...lun('volume'), storagePool: 'fast', hostLocal: true, served: undefined };
+const world = { disks: [lun('root'), lun('data'), file, volume] };
 const host = 'node1';
 const needed = (step: VmStep) => loginsFor(world, step);
 const need = (name: string, more: object = {}) => ({
@@ -44,7 +45,7 @@ const need = (name: string, more: object = {}) => ({
 });
 
 describe('what a host has to be logged in to', () => {
-  it('is every LUN of a machine that starts, and no file', () => {
+  it('is every LUN of a machine that starts, and neither files nor volumes of the host itself', () => {
     expect(needed({ kind: 'start', host })).toEqual([need('root'), need('data')]);
   });
 

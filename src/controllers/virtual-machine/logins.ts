@@ -15,10 +15,11 @@ interface Need {
 
 /** What the step needs on its host, disk by disk. */
 export const loginsFor = ({ disks }: Pick<VmWorld, 'disks'>, step: VmStep): readonly Need[] =>
-  disks.flatMap(({ state, storagePool, diskUid }): readonly Need[] => {
-    if (state.kind !== 'ready' || storagePool === undefined || diskUid === undefined) return [];
-    const { attachment, serial, sizeBytes } = state.shape;
-    if (attachment.kind !== 'block') return [];
+  disks.flatMap(({ state, storagePool, diskUid, served }): readonly Need[] => {
+    // Volumes of the host's own groups are block devices, too.
+    if (served !== 'block' || state.kind !== 'ready') return [];
+    if (storagePool === undefined || diskUid === undefined) return [];
+    const { serial, sizeBytes } = state.shape;
     const need = { poolName: storagePool, diskUid, sizeBytes, inUse: step.kind === 'growDisk' };
     switch (step.kind) {
       case 'start':
