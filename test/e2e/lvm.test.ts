@@ -109,8 +109,8 @@ describe('a StoragePool on a volume group', () => {
     lab.until('machine', name, (it) => is(it, 'Ready', 'True', 'Running'), patient);
   const settled = (name: string, reason: string) =>
     lab.until('disk', name, (it) => is(it, 'Ready', 'True', reason), patient);
-  const refused = (kind: 'storage' | 'disk', name: string, reason: string) =>
-    lab.until(kind, name, (it: Thing | undefined) => is(it, 'Ready', 'False', reason), patient);
+  const refused = (name: string, reason: string) =>
+    lab.until('storage', name, (it: Thing | undefined) => is(it, 'Ready', 'False', reason), patient);
 
   it('is ready on its host with the room that the group has', slow, async () => {
     before = await inventory();
@@ -132,9 +132,9 @@ describe('a StoragePool on a volume group', () => {
 
   it('says what is wrong with a group that is not there, or is another pool’s', slow, async () => {
     await lab.applyAsAdmin(fast('nowhere', 'vg9'), fast('rival', 'vg0'));
-    const nowhere = await refused('storage', 'nowhere', 'VolumeGroupNotFound');
+    const nowhere = await refused('nowhere', 'VolumeGroupNotFound');
     expect(conditionOf(nowhere, 'Ready')?.message).toContain('The volume group vg9 does not exist');
-    const rival = await refused('storage', 'rival', 'NameTaken');
+    const rival = await refused('rival', 'NameTaken');
     expect(conditionOf(rival, 'Ready')?.message).toContain('carries the mark of another StoragePool');
     await lab.remove('storage', 'nowhere', 'rival');
     for (const name of ['nowhere', 'rival']) await lab.untilGone('storage', name, patient);
@@ -174,7 +174,9 @@ describe('a StoragePool on a volume group', () => {
     expect(await written('extra', 0)).toBe(0);
     const full = templated('root', { size: '1Gi', ...onFast });
     await lab.apply(machine('big', { ...hard, disks: [full] }));
-    const big = await refused('disk', 'big.root', 'StoragePoolFull');
+    const isFull = (it: Thing | undefined): boolean => conditionOf(it, 'Ready')?.reason === 'StoragePoolFull';
+    const big = await lab.until('disk', 'big.root', isFull, patient);
+    expect(conditionOf(big, 'Ready')?.message).toContain('insufficient free space');
     expect(big.status.volume).toBeUndefined();
     await lab.remove('machine', 'big');
     await lab.untilGone('machine', 'big', patient);
