@@ -8,8 +8,6 @@ const long: readonly string[] = [
   'test/e2e/gluster.test.ts',
   'test/e2e/host-logins.test.ts',
   'test/e2e/iscsi.test.ts',
-  'test/e2e/lio.test.ts',
-  'test/e2e/nfs.test.ts',
   'test/faults/crash-sweep.test.ts',
   'test/faults/budget.test.ts',
   'test/contract/driver-contract.test.ts',
