@@ -6,7 +6,6 @@ const long: readonly string[] = [
   'test/e2e/kvm.test.ts',
   'test/e2e/lvm.test.ts',
   'test/e2e/gluster.test.ts',
-  'test/e2e/host-logins.test.ts',
   'test/e2e/iscsi.test.ts',
   'test/faults/crash-sweep.test.ts',
   'test/faults/budget.test.ts',

@@ -1,7 +1,5 @@
 /** A KVM host of the lab, the driver connected to it, and the lab's guest image imported through the driver. */
-import { execFileSync } from 'node:child_process';
-import { createReadStream, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { ensureGuestImage, type GuestImage } from '../../../hack/lab/guest-image.ts';
 import { type KvmHost, startKvmHosts } from '../../../hack/lab/kvm-host.ts';
 import {
@@ -200,24 +198,3 @@ export const take = ({ pool }: Pick<World, 'pool'>, vm: VmIdentity, step: VmStep
 
 export const look = async ({ pool }: Pick<World, 'pool'>, vm: VmIdentity): Promise<Sighting | undefined> =>
   (await pool.see(vm, 'node1', never)).sightings[0];
-
-/** A block device of the machine, which all hosts of the lab see. */
-export const createLoop = (bytes: number) => {
-  const dir = mkdtempSync('/tmp/ovcp-loop-');
-  const file = join(dir, 'disk');
-  const size = (to: number): void => truncateSync(file, to);
-  writeFileSync(file, '');
-  size(bytes);
-  const path = execFileSync('losetup', ['--find', '--show', file], { encoding: 'utf8' }).trim();
-  return {
-    path,
-    grow: (to: number): void => {
-      size(to);
-      execFileSync('losetup', ['--set-capacity', path]);
-    },
-    remove: (): void => {
-      execFileSync('losetup', ['--detach', path]);
-      rmSync(dir, { recursive: true });
-    },
-  };
-};
