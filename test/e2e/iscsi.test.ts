@@ -153,7 +153,7 @@ describe('a StoragePool on an iSCSI target', () => {
     );
     expect(pool.status.health).toMatchObject({ state: 'Healthy' });
     const host = await lab.until('host', 'kvm.node1', (it) => it?.status?.attachmentKinds !== undefined);
-    expect(host.status.attachmentKinds).toEqual(['file', 'network']);
+    expect(host.status.attachmentKinds).toEqual(['block', 'file', 'network']);
     await lab.apply(image('tiny', `${lab.files.url}/guest.qcow2`, `sha256:${lab.image.sha256.qcow2}`));
     await lab.until('image', 'tiny', (it) => is(it, 'Ready', 'True'));
   });
