@@ -4,7 +4,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The longest first. A file that is not here takes less than a minute; with what vitest remembers it would need a run before. */
 const long: readonly string[] = [
   'test/e2e/kvm.test.ts',
-  'test/e2e/lvm.test.ts',
   'test/e2e/gluster.test.ts',
   'test/e2e/iscsi.test.ts',
   'test/faults/crash-sweep.test.ts',

@@ -53,6 +53,8 @@ const serve = async (
   const after = await (step.kind === 'grow' ? promised(context, world, run) : run());
   const served = after ?? (await server.see(disk, signal));
   lastSeen.set(disk.diskUid, served);
+  // The host of the claim was let out and, since its machine runs again, back in: no status tells that, for it is the same.
+  if (step.kind === 'publish') context.releasing.delete(disk.diskUid);
   return { kind: 'done', seen: { ...seen, served } };
 };
 

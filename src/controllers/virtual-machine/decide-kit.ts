@@ -62,6 +62,13 @@ export const sweep = (seen: VmSight, sighting: Sighting): Decision | undefined =
     : step({ kind: 'sweepSeeds', volumes }, 'Updating', 'Outdated cloud-init data is being removed.');
 };
 
-/** A disk that is not this machine's yet is given to it by the disk's controller, which is an event. */
-export const decideUnclaimed = ({ unclaimed: [disk] }: Desire): Decision | undefined =>
-  disk && wait(disk.reason === 'DiskInUse' ? 'trouble' : 'progress', disk.reason, disk.message);
+/** A disk that is let go of at this moment may come back to the same machine, which is no event. */
+const disksAgainMs = 3_000;
+
+/** A disk that is not this machine's yet is given to it by the disk's controller, which is an event as a rule. */
+export const decideUnclaimed = ({ unclaimed: [disk] }: Desire): Decision | undefined => {
+  if (disk === undefined) return undefined;
+  return disk.reason === 'DiskInUse'
+    ? wait('trouble', disk.reason, disk.message)
+    : wait('progress', disk.reason, disk.message, disksAgainMs);
+};
