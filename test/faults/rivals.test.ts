@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vmUuid } from '../../src/api/identity.ts';
 import type { SimulatedCall } from '../../src/drivers/hypervisor/simulated/gate.ts';
-import { conditionOf } from './api.ts';
+import { conditionOf, type Thing } from './api.ts';
 import { CLUSTER, type Lab, startLab } from './lab.ts';
 import { blank, card, disk } from './objects.ts';
 import type { OperatorProcess } from './operator-process.ts';
@@ -194,7 +194,16 @@ it('a restart on a converged fleet: no write but Events and the lease, no mutati
       return total + (typeof machines === 'number' ? machines : 0);
     }, 0);
   const disks = (): unknown => lab.api.get('StoragePool', 'fleet')?.status?.['disks'];
-  await lab.api.until('the sums', () => sum() === members.length && disks() === members.length, 300_000);
+  const cpusOf = (it: Thing | undefined): number =>
+    (it?.status?.['allocated'] as { readonly cpus?: number } | undefined)?.cpus ?? 0;
+  const onHosts = (): number =>
+    fleet.hosts.reduce((total, host) => total + cpusOf(lab.api.get('Host', `fleet.${host}`)), 0);
+  const isTold = (): boolean =>
+    sum() === members.length &&
+    disks() === members.length &&
+    onHosts() > 0 &&
+    cpusOf(lab.api.get('HostPool', 'fleet')) === onHosts();
+  await lab.api.until('the sums', isTold, 300_000);
   await operator.quiet(3_000);
   await operator.stop();
   lab.world.calls.clearLog();
