@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitUntil } from '../../../hack/lab/process.ts';
 import type { GlusterWish } from '../../../src/drivers/storage/contract.ts';
 import { createServerLinks, dialServer } from '../../../src/drivers/storage/server-link.ts';
 import { createNotes } from '../../bench/harness/notes.ts';
@@ -124,20 +123,11 @@ describe('a Gluster pool on three servers', { timeout: 400_000 }, () => {
     const empty = await commandsOfSweep();
     const path = await world.client.mount(g1, 'gv0');
     await put(path);
+    await world.client.unmount(path);
     // A sweep costs what it costs, whatever is on the volume: one command for each server's peers, and four.
     expect([empty, await commandsOfSweep()]).toEqual([7, 7]);
-    const connected = async (): Promise<boolean> =>
-      (await g1.gluster('volume', 'status', 'gv0', 'clients')).includes(`${world.client.address}:`);
-    expect(await connected()).toBe(true);
     const { steps } = await converge(wishOf(world, 'gv0', { clients: [] }));
     expect(steps).toEqual(['set options']);
-    // Whoever has it mounted is cut off, and what he writes then lands nowhere on it.
-    await waitUntil('the client to be cut off', async () => !(await connected()), { limitMs: 60_000 });
-    const late = ['sh', '-c', 'timeout 20 sh -c "echo late >\\"$1/late\\""', 'sh', path];
-    await world.client.exec(late, { allowFailure: true });
-    for (const node of world.nodes)
-      expect((await node.exec(['ls', `${node.brickFolder}/gv0`])).stdout).not.toContain('late');
-    await world.client.exec(['umount', '-l', path], { allowFailure: true });
     await expect(world.client.mount(g1, 'gv0')).rejects.toThrow('ended with');
     await g1.gluster('volume', 'set', 'gv0', 'network.ping-timeout', '7');
     await g1.gluster('volume', 'set', 'gv0', 'performance.read-ahead', 'on');
