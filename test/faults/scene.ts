@@ -24,7 +24,7 @@ export interface Scene {
     reason?: string,
     limitMs?: number,
   ): Promise<Condition>;
-  /** Resolves once the machine is Ready for its present spec. */
+  /** Resolves once the machine is Ready for its present spec, and its host knows of the start too. */
   running(name?: string): Promise<void>;
   gone(kind: Watched, name: string, limitMs?: number): Promise<void>;
 }
@@ -86,10 +86,13 @@ export const setScene = async (lab: Lab, name: string, options: SceneOptions = {
       await api
         .until(`${name}/${vm} is Ready`, () => {
           const it = api.get('VirtualMachine', vm, name);
+          const { record } = (it && world.hand.machine(scene.uuid(vm)))?.machine ?? {};
           return (
             it !== undefined &&
             has(it, 'Ready', 'True') &&
-            it.status?.observedGeneration === it.metadata.generation
+            it.status?.observedGeneration === it.metadata.generation &&
+            // That it was started is written on its host only after everybody was told.
+            (record?.startDue !== true || it.spec?.['powerState'] === 'PoweredOff')
           );
         })
         .catch((error: unknown) => {

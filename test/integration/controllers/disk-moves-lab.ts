@@ -192,6 +192,7 @@ export const createMovesLab = async () => {
       promises: createStoragePromises(kinds.disks.store),
       clock,
       releasing: new Set<string>(),
+      opening: new Set<string>(),
       effect,
     } as unknown as ControllerContext;
     return {

@@ -48,7 +48,7 @@ describe('make lab', () => {
       '-c',
       `. ${dir}/env; eval $SSH_G2 gluster pool list; eval $SSH_SAN tgtadm --lld iscsi --op show --mode sys; $KUBECTL get secret -n ovcp-system -o name`,
     ]);
-    expect(servers.stdout).toMatch(/localhost +\tConnected/);
+    expect(servers.stdout).toMatch(/localhost\s+Connected/);
     expect(servers.stdout).toContain('State: ready');
     for (const name of ['gluster-ssh', 'san-ssh', 'san-chap'])
       expect(servers.stdout).toContain(`secret/${name}`);
