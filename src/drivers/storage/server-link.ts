@@ -6,6 +6,12 @@ import { createHash } from 'node:crypto';
 import { Fault, isFault } from '../../runtime/fault.ts';
 import { safeText } from '../../runtime/text.ts';
 import { createSlots, type Slots } from '../../wire/slots.ts';
+import {
+  type Conversations,
+  createConversations,
+  type Question,
+  type Said,
+} from '../../wire/ssh/conversation.ts';
 import type { Program, ProgramOptions, RunOptions, RunResult, SshRunner } from '../../wire/ssh/runner.ts';
 import { createSshRunner } from '../../wire/ssh/runner.ts';
 import { connectSsh, type SshSession } from '../../wire/ssh/session.ts';
@@ -17,6 +23,12 @@ export interface ServerLink {
   readonly endpoint: ServerEndpoint;
   /** Any exit code is a result, but for sudo's refusal (Fault `denied`, `SudoRefused`). */
   run(argv: readonly string[], options: RunOptions, signal: AbortSignal): Promise<RunResult>;
+  /** Asks a program that is kept for the next who asks the same one on this connection. */
+  ask(
+    question: Question,
+    options: Pick<RunOptions, 'timeoutMs' | 'maxOutputBytes'>,
+    signal: AbortSignal,
+  ): Promise<Said>;
   /** For long transfers: read or leave `stdout`, and look at `ended`. Their errors are Faults too. */
   start(argv: readonly string[], options: ProgramOptions, signal: AbortSignal): Promise<Program>;
   /** The connection ends when the last one who opened it closes it. */
@@ -90,7 +102,13 @@ async function* withFaults(source: AsyncIterable<Uint8Array>, where: string): As
   }
 }
 
-const linkOf = (endpoint: ServerEndpoint, runner: SshRunner, close: () => void): ServerLink => {
+/** One connection, and the programs that are kept on it. */
+interface Wire {
+  readonly runner: SshRunner;
+  readonly conversations: Conversations;
+}
+
+const linkOf = (endpoint: ServerEndpoint, { runner, conversations }: Wire, close: () => void): ServerLink => {
   const where = endpoint.name;
   const isRoot = endpoint.ssh.user === 'root';
   const elevated = (argv: readonly string[]): readonly string[] =>
@@ -110,6 +128,8 @@ const linkOf = (endpoint: ServerEndpoint, runner: SshRunner, close: () => void):
       if (!isRoot && sudoRefused(result)) throw faultOfSudo(endpoint, argv[0] ?? '', result.stderr);
       return result;
     },
+    ask: ({ argv, ...question }, options, signal) =>
+      guarded(conversations.ask({ ...question, argv: elevated(argv) }, options, signal)),
     start: async (argv, options, signal) => {
       const program = await guarded(runner.start(elevated(argv), options, signal));
       const ended = guarded(program.ended);
@@ -143,21 +163,24 @@ const takeTurn = async (
 
 /** Another `connect` is given by tests and benchmarks alone. */
 export const createServerLinks = (connect: Connect = dialServer): ServerLinks => {
-  const runners = new Map<string, { readonly runner: SshRunner; users: number }>();
+  const wires = new Map<string, Wire & { users: number }>();
   const turns = new Map<string, { readonly slots: Slots; users: number }>();
+
+  const dial = (endpoint: ServerEndpoint): Wire & { users: number } => {
+    const runner = createSshRunner({ connect: (signal) => connect(endpoint, signal) });
+    return { runner, conversations: createConversations(runner), users: 0 };
+  };
 
   const open: ServerLinks['open'] = (endpoint) => {
     const key = accountOf(endpoint);
-    const shared = runners.get(key) ?? {
-      runner: createSshRunner({ connect: (signal) => connect(endpoint, signal) }),
-      users: 0,
-    };
-    runners.set(key, shared);
+    const shared = wires.get(key) ?? dial(endpoint);
+    wires.set(key, shared);
     shared.users += 1;
-    return linkOf(endpoint, shared.runner, () => {
+    return linkOf(endpoint, shared, () => {
       shared.users -= 1;
       if (shared.users > 0) return;
-      runners.delete(key);
+      wires.delete(key);
+      shared.conversations.close();
       shared.runner.close();
     });
   };

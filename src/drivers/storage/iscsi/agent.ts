@@ -26,15 +26,16 @@ export interface AgentRequest {
 
 /** `software` is the part of the program that knows the target software (program/disks.ts says what it defines). */
 export const composeProgram = (software: string): string =>
-  [coreProgram, filesProgram, lvmProgram, software, disksProgram, looksProgram, 'main(OPERATIONS)\n'].join(
-    '\n',
-  );
+  [coreProgram, filesProgram, lvmProgram, software, disksProgram, looksProgram].join('\n');
 
 const withLength = (text: string): string => `${Buffer.byteLength(text)}\n${text}`;
 
-/** The start of standard input; frames of content may follow it. */
+/** The start of standard input of a program for one request; frames of content may follow it. */
 export const requestBytes = (program: string, request: AgentRequest): Buffer =>
-  Buffer.from(withLength(program) + withLength(JSON.stringify(request)));
+  Buffer.from(withLength(`${program}\nmain(OPERATIONS)\n`) + withLength(JSON.stringify(request)));
+
+/** The start of standard input of a program that is kept for more requests (wire/ssh/conversation.ts). */
+const keptHead = (program: string): string => withLength(`${program}\nserve(OPERATIONS)\n`);
 
 const kinds = [
   'unreachable',
@@ -88,21 +89,38 @@ export const faultOfExit = (code: number, stderr: string, where: string): Fault 
   return new Fault('bug', `The program on server ${where} ended with ${code} and no answer.`, { where });
 };
 
-/** Asks and waits for the answer. `more` follows the request on standard input. Throws Fault only. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+/** Asks and waits for the answer. Throws Fault only. */
 export const ask = async (
   link: ServerLink,
   program: string,
   request: AgentRequest,
-  options: Omit<ProgramOptions, 'stdin'> & { readonly more?: AsyncIterable<Uint8Array> | undefined },
+  { timeoutMs }: { readonly timeoutMs?: number },
   signal: AbortSignal,
 ): Promise<unknown> => {
-  const { more, ...limits } = options;
-  const head = requestBytes(program, request);
-  const stdin = more === undefined ? head : prefixed(head, more);
   const where = link.endpoint.name;
-  const result = await link.run(AGENT_ARGV, { ...limits, stdin, maxOutputBytes: 64 * 1024 * 1024 }, signal);
-  if (result.code !== 0 || result.stdout === '') throw faultOfExit(result.code, result.stderr, where);
-  return valueOf(result.stdout, where);
+  const question = { argv: AGENT_ARGV, head: keptHead(program), request: JSON.stringify(request) };
+  const limits = { maxOutputBytes: MAX_ANSWER_BYTES, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+  const said = await link.ask(question, limits, signal);
+  if (said.kind === 'ended') throw faultOfExit(said.exit.code, said.stderr, where);
+  return valueOf(said.text, where);
+};
+
+/** The same by a program of its own, with content after the request. Throws Fault only. */
+export const send = async (
+  link: ServerLink,
+  program: string,
+  request: AgentRequest,
+  content: AsyncIterable<Uint8Array>,
+  limits: Omit<ProgramOptions, 'stdin'>,
+  signal: AbortSignal,
+): Promise<unknown> => {
+  const where = link.endpoint.name;
+  const stdin = prefixed(requestBytes(program, request), content);
+  const { code, stdout, stderr } = await link.run(AGENT_ARGV, { ...limits, stdin }, signal);
+  if (code !== 0 || stdout === '') throw faultOfExit(code, stderr, where);
+  return valueOf(stdout, where);
 };
 
 async function* prefixed(head: Uint8Array, more: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -12,7 +12,7 @@ import type {
   ServedStep,
 } from '../contract.ts';
 import type { ServerLink } from '../server-link.ts';
-import { type AgentRequest, ask } from './agent.ts';
+import { type AgentRequest, ask, send } from './agent.ts';
 import { DISK_LUN, isInitiatorIqn, isUid, unitSerial, unitWwn } from './names.ts';
 import type { TargetSoftware } from './software.ts';
 import { fillFrames, readDisk, TRANSFER_IDLE_MS } from './transfer.ts';
@@ -167,9 +167,9 @@ const fillDisk = async (
     failure = { error };
   });
   const request = poolRequest(pool, 'fill', { disk: disk.diskUid, size: fill.sizeBytes });
-  const limits = { timeoutMs: Number.POSITIVE_INFINITY, idleMs: TRANSFER_IDLE_MS, more: frames };
+  const limits = { timeoutMs: Number.POSITIVE_INFINITY, idleMs: TRANSFER_IDLE_MS };
   try {
-    await ask(pool.link, pool.program, request, limits, signal);
+    await send(pool.link, pool.program, request, frames, limits, signal);
   } catch (error) {
     // What the source says is the cause; the server only says that we gave up.
     const cause = failure === undefined ? error : failure.error;

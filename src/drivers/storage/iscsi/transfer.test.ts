@@ -108,6 +108,7 @@ describe('a disk that is read', () => {
   const linkOf = (pieces: readonly Uint8Array[], code = 0): ServerLink => ({
     endpoint: { name: 'target', address: 'a', ssh: { host: 'a', port: 22, user: 'root', credentials: {} } },
     run: () => Promise.reject(new Error('not asked')),
+    ask: () => Promise.reject(new Error('not asked')),
     start: () =>
       Promise.resolve({
         stdout: from(...pieces),

@@ -1,6 +1,7 @@
 /** Disk content on its way to and from a server: frames of data and holes, and a checksum over all of it at the end. */
 import { createHash, type Hash } from 'node:crypto';
 import { Fault } from '../../../runtime/fault.ts';
+import { createReader, type Reader } from '../../../wire/ssh/reader.ts';
 import type { Chunk } from '../../hypervisor/host-storage.ts';
 import type { ServedFill } from '../contract.ts';
 import type { ServerLink } from '../server-link.ts';
@@ -96,30 +97,6 @@ export async function* fillFrames(
   const end = digest.digest();
   yield Buffer.concat([headOf('E', end.length), end]);
 }
-
-/** Hands out bytes in the sizes asked for, from pieces of any size. */
-const createReader = (source: AsyncIterable<Uint8Array>) => {
-  const pieces = source[Symbol.asyncIterator]();
-  let rest: Buffer = Buffer.alloc(0);
-  return {
-    take: async (length: number): Promise<Buffer | undefined> => {
-      const parts = [rest];
-      let have = rest.length;
-      while (have < length) {
-        const next = await pieces.next();
-        if (next.done === true) return undefined;
-        parts.push(Buffer.from(next.value.buffer, next.value.byteOffset, next.value.length));
-        have += next.value.length;
-      }
-      const all = parts.length === 1 ? rest : Buffer.concat(parts);
-      rest = all.subarray(length);
-      return all.subarray(0, length);
-    },
-    leave: async (): Promise<void> => void (await pieces.return?.()),
-  };
-};
-
-type Reader = ReturnType<typeof createReader>;
 
 interface Frame {
   readonly kind: string;

@@ -3,6 +3,11 @@ export const lioServerProgram = String.raw`
 LOOKS = ('see', 'list', 'survey', 'read')
 
 
+def warm(request):
+    if request['op'] not in LOOKS:
+        load_rtslib()
+
+
 class Lio:
     def __init__(self, request, backing):
         self.backing = backing

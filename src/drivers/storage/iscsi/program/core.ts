@@ -4,7 +4,7 @@
  * installed there, and it gets all that varies as JSON on standard input: no word of it ever meets a shell.
  */
 export const coreProgram = String.raw`
-import contextlib, errno, fcntl, hashlib, json, os, re, signal, stat, struct, subprocess, sys, time
+import contextlib, errno, fcntl, hashlib, json, os, re, select, signal, stat, struct, subprocess, sys, time
 
 UID = re.compile(r'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z')
 LOCKS = '/run/ovcp'
@@ -245,23 +245,64 @@ def beat():
         os.write(1, b' ')
 
 
-def main(operations):
-    """A JSON line, or frames and then nothing; a stream that fails says so in a frame of sort R."""
-    stream = False
+def answer_of(operations, request):
     try:
-        with heard():
-            length = int(INPUT.readline())
-        request = json.loads(exactly(length))
-        stream = request['op'] in STREAMS
         answer = {'value': operations[request['op']](request)}
     except BaseException as error:
         answer = {'fault': fault_of(error)}
-    text = json.dumps(answer).encode()
-    if not stream:
+    return answer, json.dumps(answer).encode()
+
+
+def request_in():
+    with heard():
+        length = int(INPUT.readline())
+    return json.loads(exactly(length))
+
+
+def main(operations):
+    """One request: a JSON line, or frames and then nothing; a stream that fails says so in a frame of sort R."""
+    request = request_in()
+    answer, text = answer_of(operations, request)
+    if request['op'] not in STREAMS:
         OUTPUT.write(text)
     elif 'fault' in answer:
         OUTPUT.write(FRAME.pack(b'R', len(text)) + text)
     OUTPUT.flush()
+
+
+def say(text):
+    OUTPUT.write(b'%d\n' % len(text) + text)
+    OUTPUT.flush()
+
+
+def serve(operations):
+    """
+    One request after another, each by a process of its own: it begins with all that is loaded here, and leaves nothing
+    behind. Ends with its channel, or when nothing is asked for too long.
+    """
+    poll = select.poll()
+    poll.register(INPUT.fileno(), select.POLLIN)
+    while True:
+        with heard():
+            if INPUT.peek(1) == b'':
+                return
+        request = request_in()
+        with contextlib.suppress(Exception):
+            warm(request)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                say(answer_of(operations, request)[1])
+                code = 0
+            finally:
+                os._exit(code)
+        del request
+        if os.waitpid(child, 0)[1] != 0:
+            fault = fault_of(Refused('unreachable', 'the step ended without a word', 'RequestFailed'))
+            say(json.dumps({'fault': fault}).encode())
+        if not poll.poll(SILENCE * 1000):
+            return
 
 
 STREAMS = ('read',)

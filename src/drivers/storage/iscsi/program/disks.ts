@@ -11,6 +11,7 @@
  *   clear(uid)          the same, whoever has it open: what it serves is no disk
  *   publish(uid, iqn), revoke(uid, iqn), revoke_all(iqn), mend(disks)
  *   closed()            uids whose targets went with a revoke, to be served again when there is time
+ * and `warm(request)`, which loads what the request needs where a process for each next one finds it loaded.
  * All that change something are called under the server's lock, `revoke_all` and `mend` too. What holds it runs no other
  * program: LVM that hangs must keep nobody from being cut off.
  */

@@ -4,10 +4,7 @@
  * Steps go on: half of one would have to be mended.
  */
 export const looksProgram = String.raw`
-import select, threading
-
-LOOKS = ('see', 'list', 'survey')
-
+import threading
 
 def end_unheard():
     poll = select.poll()
@@ -23,6 +20,6 @@ def while_heard(look):
     return run
 
 
-for name in LOOKS:
+for name in ('see', 'list', 'survey'):
     OPERATIONS[name] = while_heard(OPERATIONS[name])
 `;

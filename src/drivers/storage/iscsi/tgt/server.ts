@@ -267,6 +267,10 @@ class Tgt(Records, Accounts, Logins, Pool):
         return others or name in rules or tid is not None and any(each[2] == name for each in connections(tid))
 
 
+def warm(request):
+    """Nothing is loaded for tgt."""
+
+
 def server_of(request, backing):
     return Tgt(request, backing)
 `;
