@@ -5,7 +5,7 @@ def wished_group(lio, uid, acls):
     chap = lio.chap
     secret = {} if chap is None else {'chap_userid': chap['user'], 'chap_password': chap['password']}
     if chap is not None and chap.get('mutual') is not None:
-        # What the target proves itself with. A host that does not ask for it is refused.
+        # What the target proves itself with to a host that asks for it. Newer kernels let in one that does not ask too.
         secret |= {'chap_mutual_userid': chap['mutual']['user'], 'chap_mutual_password': chap['mutual']['password']}
     return {
         'tag': 1,
