@@ -1,7 +1,8 @@
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { accountFiles } from './accounts.ts';
 import type { HostNamespace } from './host-namespace.ts';
+import { emptyRun, type SshFiles, writeFile, writeSshFiles, writeSudoers } from './machine-files.ts';
 import { run } from './process.ts';
 
 /** Account that is not root. */
@@ -32,7 +33,7 @@ export type GlusterFiles = {
   role: 'server' | 'client';
   /** Lines of /etc/hosts: every machine of the cluster, so that their names can be used and looked up backwards. */
   hosts: readonly string[];
-  ssh: { hostKey: string; authorizedKeys: string };
+  ssh: SshFiles;
 };
 
 /** The whole of what an account needs; docs/storage-servers.md shows the same. */
@@ -41,36 +42,6 @@ export const sudoersLines: readonly string[] = [
   `${sudoUser} ALL=(root) NOPASSWD: /usr/bin/ls -A -- *`,
   `${sudoUser} ALL=(root) NOPASSWD: /usr/bin/stat -c %m -- *`,
 ];
-
-const sshdConfig = (address: string): string =>
-  [
-    `ListenAddress ${address}:22`,
-    'HostKey /etc/ssh/ssh_host_ed25519_key',
-    'PidFile none',
-    // Below /etc, because the lab's own folder may be closed to accounts other than root.
-    'AuthorizedKeysFile /etc/ssh/authorized_keys',
-    'PermitRootLogin prohibit-password',
-    'PasswordAuthentication no',
-    'KbdInteractiveAuthentication no',
-    'UsePAM no',
-    'UseDNS no',
-    'PrintMotd no',
-    '',
-  ].join('\n');
-
-const sudoers = [
-  'Defaults env_reset',
-  'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"',
-  ...sudoersLines,
-  '',
-].join('\n');
-
-const write = (path: string, text: string, mode = 0o644): void => {
-  mkdirSync(dirname(path), { recursive: true });
-  rmSync(path, { force: true });
-  writeFileSync(path, text);
-  chmodSync(path, mode);
-};
 
 /** Writes the folder of a machine: what is mounted inside it, and the daemons' configuration. */
 export const writeGlusterFiles = (files: GlusterFiles): void => {
@@ -82,22 +53,18 @@ export const writeGlusterFiles = (files: GlusterFiles): void => {
     cpSync(join('/var/lib/glusterd', path), at(`var/lib/glusterd/${path}`), { recursive: true });
   }
   const { passwd, group } = accountFiles({ name: sudoUser, id: sudoUserId });
-  write(at('etc/passwd'), passwd);
-  write(at('etc/group'), group);
-  write(at('etc/hosts'), ['127.0.0.1 localhost', ...files.hosts, ''].join('\n'));
+  writeFile(at('etc/passwd'), passwd);
+  writeFile(at('etc/group'), group);
+  writeFile(at('etc/hosts'), ['127.0.0.1 localhost', ...files.hosts, ''].join('\n'));
   // glusterd looks up every address backwards, and would wait for name servers that the lab's network does not reach.
-  write(at('etc/nsswitch.conf'), 'passwd: files\ngroup: files\nshadow: files\nhosts: files\n');
-  write(at('etc/sudoers'), sudoers, 0o440);
-  write(at('etc/ssh/sshd_config'), sshdConfig(files.address));
-  write(at('etc/ssh/authorized_keys'), readFileSync(files.ssh.authorizedKeys, 'utf8'));
-  copyFileSync(files.ssh.hostKey, at('etc/ssh/ssh_host_ed25519_key'));
-  chmodSync(at('etc/ssh/ssh_host_ed25519_key'), 0o600);
+  writeFile(at('etc/nsswitch.conf'), 'passwd: files\ngroup: files\nshadow: files\nhosts: files\n');
+  writeSudoers(files.dir, sudoersLines);
+  writeSshFiles(files.dir, files.address, files.ssh);
 };
 
 /** An empty /run, as after power-on; only when nothing of the machine runs. */
 export const wipeRun = ({ dir }: Pick<GlusterFiles, 'dir'>): void => {
-  rmSync(join(dir, 'run'), { recursive: true, force: true });
-  for (const path of ['gluster', 'sshd', 'lock']) mkdirSync(join(dir, 'run', path), { recursive: true });
+  emptyRun(dir, ['gluster', 'sshd', 'lock']);
 };
 
 /** A file system that is not the root's, as bricks should have. */

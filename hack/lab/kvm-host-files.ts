@@ -1,6 +1,7 @@
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { accountFiles } from './accounts.ts';
+import { type SshFiles, writeFile, writeSshFiles } from './machine-files.ts';
 
 /** Name of the host account that is not root and may use libvirt by its group. */
 export const unprivilegedUser = 'ovcp';
@@ -28,14 +29,9 @@ export type HostFiles = {
   hostUuid: string;
   /** Paths of PEM files; undefined without a TLS listener. */
   tls: { ca: string; cert: string; key: string } | undefined;
-  ssh: { hostKey: string; authorizedKeys: string };
+  ssh: SshFiles;
   /** Folder (as seen inside) where the daemon makes its socket. */
   socketDir: string;
-};
-
-const write = (path: string, text: string): void => {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
 };
 
 /** libvirtd.conf(5). Access is by socket permission alone: there is no polkit inside a host. */
@@ -80,23 +76,6 @@ const qemuConf = [
   '',
 ].join('\n');
 
-const sshdConfig = (files: HostFiles): string =>
-  [
-    `ListenAddress ${files.address}:22`,
-    'HostKey /etc/ssh/ssh_host_ed25519_key',
-    'PidFile none',
-    // Below /etc, because the lab's own folder may be closed to accounts other than root.
-    'AuthorizedKeysFile /etc/ssh/authorized_keys',
-    'PermitRootLogin prohibit-password',
-    'PasswordAuthentication no',
-    'KbdInteractiveAuthentication no',
-    'UsePAM no',
-    'UseDNS no',
-    'PrintMotd no',
-    'Subsystem sftp internal-sftp',
-    '',
-  ].join('\n');
-
 /** The account that is not root is in group libvirt. */
 const accounts = (): { passwd: string; group: string } => {
   const { passwd, group } = accountFiles({ name: unprivilegedUser, id: unprivilegedId });
@@ -128,15 +107,12 @@ export const writeHostFiles = (files: HostFiles): void => {
     cpSync('/etc/libvirt/nwfilter', at('etc/libvirt/nwfilter'), { recursive: true });
   }
   const { passwd, group } = accounts();
-  write(at('etc/passwd'), passwd);
-  write(at('etc/group'), group);
-  write(at('etc/hosts'), `127.0.0.1 localhost\n${files.address} ${files.name}\n`);
-  write(at('etc/libvirt/libvirtd.conf'), libvirtdConf(files));
-  write(at('etc/libvirt/qemu.conf'), qemuConf);
-  write(at('etc/ssh/sshd_config'), sshdConfig(files));
-  write(at('etc/ssh/authorized_keys'), readFileSync(files.ssh.authorizedKeys, 'utf8'));
-  copyFileSync(files.ssh.hostKey, at('etc/ssh/ssh_host_ed25519_key'));
-  chmodSync(at('etc/ssh/ssh_host_ed25519_key'), 0o600);
+  writeFile(at('etc/passwd'), passwd);
+  writeFile(at('etc/group'), group);
+  writeFile(at('etc/hosts'), `127.0.0.1 localhost\n${files.address} ${files.name}\n`);
+  writeFile(at('etc/libvirt/libvirtd.conf'), libvirtdConf(files));
+  writeFile(at('etc/libvirt/qemu.conf'), qemuConf);
+  writeSshFiles(files.dir, files.address, files.ssh, ['Subsystem sftp internal-sftp']);
 };
 
 /** Folders that daemons expect in an empty /run. */

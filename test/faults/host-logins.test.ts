@@ -1,11 +1,12 @@
 /** Disks that hosts log in to themselves: when a host is logged in and out, and what is seen of its paths. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { diskTargetIqn, hostInitiatorIqn, unitWwn } from '../../src/api/identity.ts';
+import { diskTargetIqn, unitWwn } from '../../src/api/identity.ts';
 import type { SimulatedLogin } from '../../src/drivers/hypervisor/simulated/state.ts';
 import type { Thing } from './api.ts';
 import { type Lab, startLab } from './lab.ts';
-import { blank, disk, image, storagePool } from './objects.ts';
+import { blank, disk } from './objects.ts';
 import type { OperatorProcess } from './operator-process.ts';
+import { type San, setSan } from './san.ts';
 import { type Scene, setScene } from './scene.ts';
 
 const SAN = 'lan-san';
@@ -16,26 +17,18 @@ describe('disks that hosts log in to', () => {
   let lab: Lab;
   let scene: Scene;
   let operator: OperatorProcess;
+  let san: San;
 
   beforeAll(async () => {
     lab = await startLab();
     lab.world.guests.setDefault({ shutdownMs: 10 });
     operator = await lab.start();
     scene = await setScene(lab, 'logins');
-    const server = { serves: 'Disks', attach: 'Host' };
-    await lab.api.apply(
-      storagePool(SAN, ['logins'], { topology: 'Shared', roles: ['Disks'], simulated: { server } }),
-      image('tiny', 'logins', 'logins', lab.image.url, lab.image.checksum),
-    );
-    await scene.told('StoragePool', SAN, 'Ready', 'True');
+    san = await setSan(lab, scene, SAN, { serves: 'Disks', attach: 'Host' });
   });
   afterAll(() => lab.close());
 
-  const uidOf = (name: string): string => {
-    const found = lab.api.get('VirtualDisk', name, 'logins');
-    if (found === undefined) throw new Error(`no disk ${name}`);
-    return found.metadata.uid;
-  };
+  const uidOf = (name: string): string => san.disk(name).metadata.uid;
   /** Hosts that are logged in to the disk. */
   const loginsOf = (name: string): readonly { readonly host: string; readonly login: SimulatedLogin }[] => {
     const targetIqn = diskTargetIqn(uidOf(name));
@@ -46,18 +39,6 @@ describe('disks that hosts log in to', () => {
           .filter((login) => login.targetIqn === targetIqn)
           .map((login) => ({ host, login })),
       );
-  };
-  const admitted = (name: string): readonly string[] => [
-    ...(lab.storage.fabric.targets.get(diskTargetIqn(uidOf(name)))?.admitted ?? []),
-  ];
-  const iqnOf = (host: string): string =>
-    hostInitiatorIqn(lab.api.get('Host', `logins.${host}`)?.metadata.uid ?? '');
-  const homeOf = (vm: string): string => scene.domain(vm)?.host ?? '';
-  const drop = async (...machines: string[]): Promise<void> => {
-    for (const vm of machines) {
-      await lab.api.remove('VirtualMachine', vm, 'logins');
-      await scene.gone('VirtualMachine', vm);
-    }
   };
   const pool = (): Thing | undefined => lab.api.get('StoragePool', SAN);
   const pathsOn = (host: string): unknown => {
@@ -80,16 +61,16 @@ describe('disks that hosts log in to', () => {
     });
     await scene.make('boots', { disks: [root], ...hard });
     await scene.running('boots');
-    const home = homeOf('boots');
+    const home = san.homeOf('boots');
     expect(scene.domain('boots')?.machine.running?.disks[0]?.attachment).toEqual({
       kind: 'block',
       path: `/dev/disk/by-id/wwn-0x${unitWwn(uidOf('boots.root'))}`,
       format: 'raw',
     });
     expect(loginsOf('boots.root')).toMatchObject([
-      { host: home, login: { initiator: iqnOf(home), cut: false, sizeBytes: GIB } },
+      { host: home, login: { initiator: san.iqnOf(home), cut: false, sizeBytes: GIB } },
     ]);
-    await drop('boots');
+    await san.drop('boots');
     await scene.gone('VirtualDisk', 'boots.root');
     unhook();
     expect(order).toEqual(['login.connect 1', 'start', 'login.disconnect 1']);
@@ -106,9 +87,9 @@ describe('disks that hosts log in to', () => {
     await scene.told('VirtualMachine', 'second', 'Ready', 'False', 'DiskInUse');
     await scene.patch('first', { powerState: 'PoweredOff' });
     await scene.running('second');
-    expect(loginsOf('moves').map(({ host }) => host)).toEqual([homeOf('second')]);
-    expect(admitted('moves')).toEqual([iqnOf(homeOf('second'))]);
-    await drop('first', 'second');
+    expect(loginsOf('moves').map(({ host }) => host)).toEqual([san.homeOf('second')]);
+    expect(san.admitted('moves')).toEqual([san.iqnOf(san.homeOf('second'))]);
+    await san.drop('first', 'second');
     await lab.api.until('nobody is logged in', () => loginsOf('moves').length === 0);
     await lab.api.remove('VirtualDisk', 'moves', 'logins');
     await scene.gone('VirtualDisk', 'moves');
@@ -128,9 +109,9 @@ describe('disks that hosts log in to', () => {
     await scene.patch('plugs', { disks: [blank('root', 'logins')] });
     await lab.api.until('the disk is out', () => shown() === undefined);
     await lab.api.until('nobody is logged in', () => loginsOf('extra').length === 0);
-    await lab.api.until('nobody is let in', () => admitted('extra').length === 0);
+    await lab.api.until('nobody is let in', () => san.admitted('extra').length === 0);
     expect(scene.domain('plugs')?.machine.power).toEqual({ kind: 'running' });
-    await drop('plugs');
+    await san.drop('plugs');
     await lab.api.remove('VirtualDisk', 'extra', 'logins');
     await scene.gone('VirtualDisk', 'extra');
   });
@@ -138,7 +119,7 @@ describe('disks that hosts log in to', () => {
   it('show their paths, and say when one is down', async () => {
     await scene.make('shown', { disks: [blank('root', SAN)], ...hard });
     await scene.running('shown');
-    const home = homeOf('shown');
+    const home = san.homeOf('shown');
     const up = [{ portal: 'simulated:3260', state: 'Up' }];
     await lab.api.until('the path is shown', () => JSON.stringify(pathsOn(home)) === JSON.stringify(up));
     for (const { login } of loginsOf('shown.root')) login.cut = true;
@@ -147,7 +128,7 @@ describe('disks that hosts log in to', () => {
     expect(pathsOn(home)).toMatchObject([{ state: 'Down', message: '1 disk of 1 have no path there.' }]);
     for (const { login } of loginsOf('shown.root')) login.cut = false;
     await scene.told('StoragePool', SAN, 'Ready', 'True', 'Ready');
-    await drop('shown');
+    await san.drop('shown');
     await scene.gone('VirtualDisk', 'shown.root');
     await lab.api.until('no path is shown', () => pathsOn(home) === undefined);
   });
@@ -155,7 +136,7 @@ describe('disks that hosts log in to', () => {
   it('are logged in to again after the host lost its power', async () => {
     await scene.make('again', { disks: [blank('root', SAN)], ...hard });
     await scene.running('again');
-    const home = homeOf('again');
+    const home = san.homeOf('again');
     operator.kill();
     await operator.ended;
     lab.world.host.powerLoss(home);
@@ -165,7 +146,7 @@ describe('disks that hosts log in to', () => {
     operator = await lab.start();
     await lab.api.until('it runs again', () => scene.domain('again')?.machine.power.kind === 'running');
     expect(loginsOf('again.root').map(({ host }) => host)).toEqual([home]);
-    await drop('again');
+    await san.drop('again');
     await scene.gone('VirtualDisk', 'again.root');
   });
 
@@ -179,8 +160,8 @@ describe('disks that hosts log in to', () => {
     await lab.api.patch('VirtualMachine', 'lost', 'logins', { spec: { powerState: 'PoweredOff' } });
     operator = await lab.start();
     await lab.api.until('nobody is logged in', () => loginsOf('lost.root').length === 0);
-    await lab.api.until('nobody is let in', () => admitted('lost.root').length === 0);
-    await drop('lost');
+    await lab.api.until('nobody is let in', () => san.admitted('lost.root').length === 0);
+    await san.drop('lost');
     await scene.gone('VirtualDisk', 'lost.root');
   });
 
@@ -189,14 +170,14 @@ describe('disks that hosts log in to', () => {
     const named = { disks: [{ name: 'data', diskRef: { name: 'left' } }], ...hard };
     await scene.make('there', named);
     await scene.running('there');
-    const home = homeOf('there');
+    const home = san.homeOf('there');
     lab.world.host.partition(home);
     lab.world.hand.destroy(scene.uuid('there'));
     lab.world.hand.undefine(scene.uuid('there'));
     await lab.api.patch('Host', `logins.${home}`, undefined, { spec: { declaredDown: { reason: 'fire' } } });
     await lab.api.remove('VirtualMachine', 'there', 'logins');
     await scene.gone('VirtualMachine', 'there');
-    await lab.api.until('the server lets it out', () => admitted('left').length === 0);
+    await lab.api.until('the server lets it out', () => san.admitted('left').length === 0);
     expect(loginsOf('left').map(({ host }) => host)).toEqual([home]);
     lab.world.host.heal(home);
     await lab.api.patch('Host', `logins.${home}`, undefined, { spec: { declaredDown: null } });

@@ -1,10 +1,11 @@
 /** Disks of a storage server under machines: who is let in when, and what troubles of the server do to them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { diskTargetIqn, hostInitiatorIqn } from '../../src/api/identity.ts';
+import { diskTargetIqn } from '../../src/api/identity.ts';
 import { conditionOf, has, type Thing } from './api.ts';
 import { type Lab, startLab } from './lab.ts';
-import { blank, disk, image, machine, storagePool } from './objects.ts';
+import { blank, disk, machine, storagePool } from './objects.ts';
 import type { OperatorProcess } from './operator-process.ts';
+import { type San, setSan } from './san.ts';
 import { type Scene, setScene } from './scene.ts';
 
 const SAN = 'san';
@@ -14,41 +15,16 @@ describe('disks of a storage server', () => {
   let lab: Lab;
   let scene: Scene;
   let operator: OperatorProcess;
+  let san: San;
 
   beforeAll(async () => {
     lab = await startLab();
     lab.world.guests.setDefault({ shutdownMs: 10 });
     operator = await lab.start();
     scene = await setScene(lab, 'served');
-    const server = { serves: 'Disks' };
-    await lab.api.apply(
-      storagePool(SAN, ['served'], { topology: 'Shared', roles: ['Disks'], simulated: { server } }),
-      image('tiny', 'served', 'served', lab.image.url, lab.image.checksum),
-    );
-    await scene.told('StoragePool', SAN, 'Ready', 'True');
+    san = await setSan(lab, scene, SAN, { serves: 'Disks' });
   });
   afterAll(() => lab.close());
-
-  const thing = (name: string): Thing => {
-    const found = lab.api.get('VirtualDisk', name, 'served');
-    if (found === undefined) throw new Error(`no disk ${name}`);
-    return found;
-  };
-  const targetOf = (name: string) => lab.storage.fabric.targets.get(diskTargetIqn(thing(name).metadata.uid));
-  const admitted = (name: string): readonly string[] => [...(targetOf(name)?.admitted ?? [])];
-  /** Name of an initiator of a simulated host. */
-  const iqnOf = (host: string | undefined): string => {
-    const uid = lab.api.get('Host', `served.${host}`)?.metadata.uid;
-    if (uid === undefined) throw new Error(`no host ${host}`);
-    return hostInitiatorIqn(uid);
-  };
-  const homeOf = (vm: string): string => scene.domain(vm)?.host ?? '';
-  const drop = async (...machines: string[]): Promise<void> => {
-    for (const vm of machines) {
-      await lab.api.remove('VirtualMachine', vm, 'served');
-      await scene.gone('VirtualMachine', vm);
-    }
-  };
 
   it('lets in the host of the machine and nobody else, from an image of another pool', async () => {
     const root = {
@@ -57,20 +33,20 @@ describe('disks of a storage server', () => {
     };
     await scene.make('boots', { disks: [root], cloudInit: { hostname: 'first' }, ...hard });
     await scene.running('boots');
-    expect(admitted('boots.root')).toEqual([iqnOf(homeOf('boots'))]);
+    expect(san.admitted('boots.root')).toEqual([san.iqnOf(san.homeOf('boots'))]);
     const { attachment } = scene.domain('boots')?.machine.running?.disks[0] ?? {};
     expect(attachment).toMatchObject({
       kind: 'network',
-      targetIqn: diskTargetIqn(thing('boots.root').metadata.uid),
-      initiator: iqnOf(homeOf('boots')),
+      targetIqn: diskTargetIqn(san.disk('boots.root').metadata.uid),
+      initiator: san.iqnOf(san.homeOf('boots')),
       format: 'raw',
     });
-    expect(thing('boots.root').status).toMatchObject({
+    expect(san.disk('boots.root').status).toMatchObject({
       size: '1Gi',
       volume: { format: 'raw' },
       claim: { vmName: 'boots', published: true },
     });
-    await drop('boots');
+    await san.drop('boots');
     await scene.gone('VirtualDisk', 'boots.root');
     expect([...lab.storage.disks.keys()]).toEqual([]);
     expect([...lab.storage.fabric.targets.keys()]).toEqual([]);
@@ -83,18 +59,18 @@ describe('disks of a storage server', () => {
     await scene.make('first', named);
     await scene.running('first');
     const watch = lab.api.stores.VirtualDisk.subscribe(({ new: now }) => {
-      if (now?.metadata.name === 'moves') seen.push(admitted('moves').join(' '));
+      if (now?.metadata.name === 'moves') seen.push(san.admitted('moves').join(' '));
     });
     await scene.make('second', named);
     await scene.told('VirtualMachine', 'second', 'Ready', 'False', 'DiskInUse');
     await scene.patch('first', { powerState: 'PoweredOff' });
     await scene.running('second');
     watch();
-    expect(admitted('moves')).toEqual([iqnOf(homeOf('second'))]);
+    expect(san.admitted('moves')).toEqual([san.iqnOf(san.homeOf('second'))]);
     // Never two at a time, whenever anybody looked.
     expect(seen.filter((iqns) => iqns.includes(' '))).toEqual([]);
-    await drop('first', 'second');
-    await lab.api.until('nobody is let in', () => admitted('moves').length === 0);
+    await san.drop('first', 'second');
+    await lab.api.until('nobody is let in', () => san.admitted('moves').length === 0);
     await lab.api.remove('VirtualDisk', 'moves', 'served');
     await scene.gone('VirtualDisk', 'moves');
   });
@@ -110,9 +86,9 @@ describe('disks of a storage server', () => {
     await lab.api.until('the disk is plugged in', () => disksOf().includes('extra'));
     await scene.patch('plugs', { disks: [blank('root', 'served')] });
     await lab.api.until('the disk is out', () => !disksOf().includes('extra'));
-    await lab.api.until('nobody is let in', () => admitted('extra').length === 0);
+    await lab.api.until('nobody is let in', () => san.admitted('extra').length === 0);
     expect(scene.domain('plugs')?.machine.power).toEqual({ kind: 'running' });
-    await drop('plugs');
+    await san.drop('plugs');
     await lab.api.remove('VirtualDisk', 'extra', 'served');
     await scene.gone('VirtualDisk', 'extra');
   });
@@ -125,9 +101,9 @@ describe('disks of a storage server', () => {
       metadata: { annotations: { look: 'now' } },
     });
     await scene.told('VirtualDisk', 'stays.root', 'Ready', 'Unknown');
-    expect(admitted('stays.root')).toEqual([iqnOf(homeOf('stays'))]);
+    expect(san.admitted('stays.root')).toEqual([san.iqnOf(san.homeOf('stays'))]);
     expect(scene.domain('stays')?.machine.power).toEqual({ kind: 'running' });
-    expect(thing('stays.root').status).toMatchObject({ claim: { vmName: 'stays', published: true } });
+    expect(san.disk('stays.root').status).toMatchObject({ claim: { vmName: 'stays', published: true } });
     // It can be stopped and started all the same: the host of the claim is let in.
     await scene.patch('stays', { powerState: 'PoweredOff' });
     await scene.told('VirtualMachine', 'stays', 'Ready', 'True', 'PoweredOff');
@@ -135,7 +111,7 @@ describe('disks of a storage server', () => {
     await scene.running('stays');
     for (const brick of ['a1', 'a2']) lab.storage.setBrick(SAN, brick, true);
     await scene.told('VirtualDisk', 'stays.root', 'Ready', 'True', 'Attached', 90_000);
-    await drop('stays');
+    await san.drop('stays');
     await scene.gone('VirtualDisk', 'stays.root');
   });
 
@@ -148,22 +124,22 @@ describe('disks of a storage server', () => {
     operator = await lab.start();
     await lab.api.until('the claim is found again', () => {
       const claim = (
-        thing('lost.root').status as { claim?: { vmName?: string; published?: boolean } } | undefined
+        san.disk('lost.root').status as { claim?: { vmName?: string; published?: boolean } } | undefined
       )?.claim;
       return claim?.vmName === 'lost' && claim.published === true;
     });
     expect(scene.domain('lost')?.machine.power).toEqual({ kind: 'running' });
-    await drop('lost');
+    await san.drop('lost');
     await scene.gone('VirtualDisk', 'lost.root');
   });
 
   it('does not start a machine that is not let in, whatever a status says', async () => {
     await scene.make('forged', { powerState: 'PoweredOff', disks: [blank('root', SAN)], ...hard });
     await scene.told('VirtualMachine', 'forged', 'Ready', 'True', 'PoweredOff');
-    lab.storage.fabric.targets.get(diskTargetIqn(thing('forged.root').metadata.uid))?.admitted.clear();
+    lab.storage.fabric.targets.get(diskTargetIqn(san.disk('forged.root').metadata.uid))?.admitted.clear();
     const uuid = scene.uuid('forged');
     expect(() => lab.world.hand.start(uuid)).toThrow(/refuses/);
-    await drop('forged');
+    await san.drop('forged');
     await scene.gone('VirtualDisk', 'forged.root');
   });
 
@@ -174,7 +150,7 @@ describe('disks of a storage server', () => {
     const size = (): number | undefined => scene.domain('live')?.machine.running?.disks[0]?.sizeBytes;
     await lab.api.until('the machine has two GiB', () => size() === 2 * 1024 ** 3);
     expect(scene.domain('live')?.machine.power).toEqual({ kind: 'running' });
-    await drop('live');
+    await san.drop('live');
     await scene.gone('VirtualDisk', 'live.root');
   });
 
@@ -196,7 +172,7 @@ describe('disks of a storage server', () => {
       await scene.running('later');
       await lab.api.until('nothing is pending', () => JSON.stringify(pending() ?? []) === '[]');
       await scene.told('VirtualDisk', 'later.root', 'Ready', 'True', 'Attached');
-      await drop('later');
+      await san.drop('later');
       await scene.gone('VirtualDisk', 'later.root');
     } finally {
       lab.storage.growsOnline = true;
@@ -210,7 +186,7 @@ describe('disks of a storage server', () => {
       disk('copy', 'served', SAN, { size: '2Gi', source: { type: 'Disk', diskRef: { name: 'source' } } }),
     );
     await scene.told('VirtualDisk', 'copy', 'Ready', 'True', 'Available');
-    expect(targetOf('copy')?.sizeBytes).toBe(2 * 1024 ** 3);
+    expect(san.targetOf('copy')?.sizeBytes).toBe(2 * 1024 ** 3);
     for (const name of ['copy', 'source']) {
       await lab.api.remove('VirtualDisk', name, 'served');
       await scene.gone('VirtualDisk', name);
@@ -243,18 +219,18 @@ describe('disks of a storage server', () => {
     const made = (): number => [...lab.storage.disks.values()].filter((it) => it.poolUid === poolUid).length;
     expect(made()).toBe(10);
     const [first = '', ...others] = saying('Available');
-    const refused = conditionOf(thing(saying('OverProvisioned')[0] ?? ''), 'Ready')?.message;
+    const refused = conditionOf(san.disk(saying('OverProvisioned')[0] ?? ''), 'Ready')?.message;
     expect(refused).toMatch(/has promised 10Gi to disks and may promise 10.2Gi/);
     // One that is there cannot grow beyond it either, and is as usable as before.
     await lab.api.patch('VirtualDisk', first, 'served', { spec: { size: '2Gi' } });
     await scene.told('VirtualDisk', first, 'Ready', 'False', 'OverProvisioned');
-    expect(targetOf(first)?.sizeBytes).toBe(1024 ** 3);
+    expect(san.targetOf(first)?.sizeBytes).toBe(1024 ** 3);
     for (const name of others.slice(0, 3)) {
       await lab.api.remove('VirtualDisk', name, 'served');
       await scene.gone('VirtualDisk', name);
     }
     await lab.api.until('others are made, or it has grown', () => {
-      const grown = (targetOf(first)?.sizeBytes ?? 0) / 1024 ** 3;
+      const grown = (san.targetOf(first)?.sizeBytes ?? 0) / 1024 ** 3;
       return made() + grown === 11 && made() <= 10;
     });
     await lab.api.until(
@@ -279,7 +255,7 @@ describe('disks of a storage server', () => {
   it('leaves the data of a disk that is to be retained', async () => {
     await lab.api.apply(disk('keeps', 'served', SAN, { reclaimPolicy: 'Retain' }));
     await scene.told('VirtualDisk', 'keeps', 'Ready', 'True');
-    const { uid } = thing('keeps').metadata;
+    const { uid } = san.disk('keeps').metadata;
     await lab.api.remove('VirtualDisk', 'keeps', 'served');
     await scene.gone('VirtualDisk', 'keeps');
     expect(lab.storage.disks.has(uid)).toBe(true);
@@ -306,7 +282,7 @@ describe('disks of a storage server', () => {
       lab.world.host.restartDaemon('served-2');
     }
     await scene.running('nowhere');
-    await drop('nowhere');
+    await san.drop('nowhere');
     await scene.gone('VirtualDisk', 'nowhere.root');
   });
 

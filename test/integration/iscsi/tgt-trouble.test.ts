@@ -23,13 +23,7 @@ describe('trouble', () => {
     const disk = await make(pool, hostA);
     const served = await servedOf(pool, disk);
     const initiator = createInitiator(world.dir, hostA, chap);
-    const session = await stayLoggedIn(
-      world.lab,
-      initiator,
-      world.dir,
-      served.targetIqn,
-      initiator.options(served),
-    );
+    const session = await stayLoggedIn(world.lab, initiator, world.dir, served);
     const wanted = await world.text('cat', confOf(disk));
     const edits = [
       ['sed', '-i', 's/^ *initiator-address.*$/    initiator-address ALL/', confOf(disk)],
@@ -55,13 +49,7 @@ describe('trouble', () => {
     const disk = await make(pool, hostA);
     const served = await servedOf(pool, disk);
     const initiator = createInitiator(world.dir, hostA, chap);
-    const session = await stayLoggedIn(
-      world.lab,
-      initiator,
-      world.dir,
-      served.targetIqn,
-      initiator.options(served),
-    );
+    const session = await stayLoggedIn(world.lab, initiator, world.dir, served);
     await world.lab.restartTgtd();
     const back = async (): Promise<boolean> => {
       const sight = await pool.disks.see(disk, never);
@@ -171,9 +159,8 @@ describe('S29: a new SSH key', () => {
     const pool = await world.prepared('keys');
     const disk = await make(pool, hostA);
     const initiator = createInitiator(world.dir, hostA, chap);
-    const { targetIqn, ...served } = await servedOf(pool, disk);
-    const options = initiator.options({ targetIqn, ...served });
-    const session = await stayLoggedIn(world.lab, initiator, world.dir, targetIqn, options);
+    const served = await servedOf(pool, disk);
+    const session = await stayLoggedIn(world.lab, initiator, world.dir, served);
     await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', `${world.dir}/newer`]);
     const keys = '/etc/ssh/authorized_keys';
     const old = await world.text('cat', keys);

@@ -132,7 +132,7 @@ describe('who gets in', () => {
     const disk = await make(pool, hostA, hostB);
     const served = await servedOf(pool, disk);
     const other = createInitiator(world.dir, hostB, undefined);
-    const session = await stayLoggedIn(world.lab, other, world.dir, served.targetIqn, other.options(served));
+    const session = await stayLoggedIn(world.lab, other, world.dir, served);
     const nexus = async (): Promise<string | undefined> => /I_T nexus: \d+/.exec(await world.lab.show())?.[0];
     const before = await nexus();
     expect(before).toBeDefined();
@@ -160,13 +160,7 @@ describe('who gets in', () => {
     const [disk, other] = [await make(pool, hostA), await make(pool, hostA)];
     const initiator = createInitiator(world.dir, hostA, chap);
     const served = await servedOf(pool, disk);
-    const session = await stayLoggedIn(
-      world.lab,
-      initiator,
-      world.dir,
-      served.targetIqn,
-      initiator.options(served),
-    );
+    const session = await stayLoggedIn(world.lab, initiator, world.dir, served);
     const folder = `${world.lab.lunFolder}/lost`;
     await world.lab.exec(['truncate', '-s', '0', confOf(disk)]);
     await world.lab.exec(['mv', folder, `${folder}-away`]);
@@ -208,13 +202,7 @@ describe('secrets', () => {
     const disk = await make(pool, hostA);
     const served = await servedOf(pool, disk);
     const initiator = createInitiator(world.dir, hostA, chap);
-    const session = await stayLoggedIn(
-      world.lab,
-      initiator,
-      world.dir,
-      served.targetIqn,
-      initiator.options(served),
-    );
+    const session = await stayLoggedIn(world.lab, initiator, world.dir, served);
     const nexus = async (): Promise<string | undefined> =>
       (await world.lab.show())
         .split(/^Target /m)
