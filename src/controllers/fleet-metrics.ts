@@ -4,10 +4,8 @@ import type { HostNetworks } from '../drivers/hypervisor/host-networks.ts';
 import type { HostSecrets } from '../drivers/hypervisor/host-secrets.ts';
 import type { HostStorage } from '../drivers/hypervisor/host-storage.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { toFault } from '../runtime/fault.ts';
 import type { Metrics } from '../runtime/metrics.ts';
-
-type Timed = <T>(step: string, call: () => Promise<T>) => Promise<T>;
+import { type Timed, timedCalls } from './timed-calls.ts';
 
 const timedStorage = (storage: HostStorage, timed: Timed): HostStorage => ({
   seePlace: (...given) => timed('storage.seePlace', () => storage.seePlace(...given)),
@@ -34,21 +32,10 @@ const timedSecrets = (secrets: HostSecrets, timed: Timed): HostSecrets => ({
 export const measurePool = (
   pool: HypervisorPool,
   driver: string,
-  { driverCall }: Pick<Metrics, 'driverCall'>,
+  metrics: Pick<Metrics, 'driverCall'>,
   clock: Pick<Clock, 'monotonicMs'>,
 ): HypervisorPool => {
-  const timed: Timed = async (step, call) => {
-    const startedMs = clock.monotonicMs();
-    const took = (): number => clock.monotonicMs() - startedMs;
-    try {
-      const result = await call();
-      driverCall(driver, step, 'ok', took());
-      return result;
-    } catch (error) {
-      driverCall(driver, step, toFault(error).kind, took());
-      throw error;
-    }
-  };
+  const timed = timedCalls(driver, metrics, clock);
   return {
     ...pool,
     survey: (signal) => timed('survey', () => pool.survey(signal)),

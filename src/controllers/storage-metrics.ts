@@ -5,29 +5,18 @@ import type { StoragePool, StoragePoolStatus } from '../api/storage-pool.ts';
 import type { StorageServer } from '../drivers/storage/contract.ts';
 import type { StoreReader } from '../kube/contract.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { toFault } from '../runtime/fault.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { promiseLimit } from './storage-promises.ts';
+import { timedCalls } from './timed-calls.ts';
 
 /** A server whose calls are timed: `driver_call_seconds` by driver, step and outcome. */
 export const measureServer = (
   server: StorageServer,
   driver: string,
-  { driverCall }: Pick<Metrics, 'driverCall'>,
+  metrics: Pick<Metrics, 'driverCall'>,
   clock: Pick<Clock, 'monotonicMs'>,
 ): StorageServer => {
-  const timed = async <T>(step: string, call: () => Promise<T>): Promise<T> => {
-    const startedMs = clock.monotonicMs();
-    const took = (): number => clock.monotonicMs() - startedMs;
-    try {
-      const result = await call();
-      driverCall(driver, step, 'ok', took());
-      return result;
-    } catch (error) {
-      driverCall(driver, step, toFault(error).kind, took());
-      throw error;
-    }
-  };
+  const timed = timedCalls(driver, metrics, clock);
   return {
     ...server,
     see: (signal) => timed('server.see', () => server.see(signal)),

@@ -3,11 +3,11 @@
  * let in after the claim names it, and let out by the hosts' word before the claim passes on
  * (docs/adr/0012-claims-and-servers.md). Pure.
  */
-import { bytesOf } from '../../api/quantity.ts';
 import type { ServedSight } from '../../drivers/storage/contract.ts';
 import { settled, step, wait } from '../decision.ts';
 import { claimOf, isLeaving } from './claim.ts';
 import type { Decision, DiskStep, ServedSource } from './decision.ts';
+import { wantedBytes } from './wanted-bytes.ts';
 import type { DiskSight, DiskWorld, HostWorld, ServedWorld } from './world.ts';
 
 type Present = Extract<ServedSight, { readonly kind: 'present' }>;
@@ -19,22 +19,6 @@ const isLoggedIn = ({ served }: DiskWorld): boolean => served?.loggedIn === true
 
 const hostNamed = (world: DiskWorld, name: string | undefined): HostWorld | undefined =>
   world.hosts.find((host) => host.name === name);
-
-/** What the disk shall measure on the server. */
-const servedBytes = ({ disk, source }: DiskWorld): number => {
-  const asked = bytesOf(disk.spec.size);
-  switch (source.kind) {
-    case 'image':
-      return Math.max(asked, source.virtualSizeBytes);
-    case 'disk':
-      return Math.max(asked, source.sizeBytes);
-    case 'blank':
-    case 'lack':
-      return asked;
-    default:
-      return source satisfies never;
-  }
-};
 
 const make = (world: DiskWorld, from: ServedSource): Decision => {
   const { job } = world;
@@ -50,7 +34,7 @@ const make = (world: DiskWorld, from: ServedSource): Decision => {
       return step({ kind: 'failCopy' }, reason, job.fault.message);
     case 'done':
     case undefined:
-      return step({ kind: 'make', from, sizeBytes: servedBytes(world) }, reason, message);
+      return step({ kind: 'make', from, sizeBytes: wantedBytes(world) }, reason, message);
     default:
       return job satisfies never;
   }
@@ -146,7 +130,7 @@ const decideWithdraw = (world: DiskWorld, seen: DiskSight, sight: Present): Deci
 
 /** Undefined when there is nothing to grow now. */
 const decideServedGrow = (world: DiskWorld, seen: DiskSight, sight: Present): Decision | undefined => {
-  const sizeBytes = servedBytes(world);
+  const sizeBytes = wantedBytes(world);
   if (sight.sizeBytes >= sizeBytes) return undefined;
   // Without a claim the host of the machine that has the disk stays let in: it runs, and gets its claim back first.
   const free = keptClaim(world, seen) === undefined && sight.published.length === 0;
@@ -176,7 +160,7 @@ const decideClaimed = (world: DiskWorld, seen: DiskSight, sight: Present): Decis
     const it = { kind: 'publish', initiator: { iqn: host.initiator }, alone: true } as const;
     return step({ kind: 'serve', step: it }, 'Publishing', `The storage server lets ${host.name} in.`);
   }
-  return sight.sizeBytes < servedBytes(world)
+  return sight.sizeBytes < wantedBytes(world)
     ? settled(
         'ok',
         'GrowsAtPowerCycle',
@@ -253,6 +237,6 @@ export const isPublished = (
 /** Whether the disk has yet to grow, and its server cannot do that while a machine has it. */
 export const growsOffline = (
   served: Pick<ServedWorld, 'growsOnline'>,
-  wantedBytes: number,
+  wanted: number,
   sizeBytes: number | undefined,
-): boolean => served.growsOnline === false && sizeBytes !== undefined && sizeBytes < wantedBytes;
+): boolean => served.growsOnline === false && sizeBytes !== undefined && sizeBytes < wanted;

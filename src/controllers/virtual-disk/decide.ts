@@ -1,6 +1,5 @@
 /** The next step for a disk, and why. Pure. */
 import { FINALIZER } from '../../api/identity.ts';
-import { bytesOf } from '../../api/quantity.ts';
 import type { VolumeSeen } from '../../drivers/hypervisor/host-storage.ts';
 import { settled, step, wait } from '../decision.ts';
 import { claimOf, homeOf, isLeaving } from './claim.ts';
@@ -9,23 +8,8 @@ import { decideDeletion } from './decide-deletion.ts';
 import { decideMove } from './decide-move.ts';
 import { decideServed } from './decide-served.ts';
 import type { Decision } from './decision.ts';
+import { wantedBytes } from './wanted-bytes.ts';
 import type { DiskSight, DiskWorld } from './world.ts';
-
-/** What the disk shall measure: an image or a source may be larger than what was asked for. */
-export const wantedBytes = ({ disk, source }: DiskWorld): number => {
-  const asked = bytesOf(disk.spec.size);
-  switch (source.kind) {
-    case 'image':
-      return Math.max(asked, source.virtualSizeBytes);
-    case 'disk':
-      return Math.max(asked, source.sizeBytes);
-    case 'blank':
-    case 'lack':
-      return asked;
-    default:
-      return source satisfies never;
-  }
-};
 
 /** The volume on the disk's host, when somebody looked. */
 export const volumeAt = (seen: DiskSight | undefined, home: string | undefined): VolumeSeen | undefined => {
