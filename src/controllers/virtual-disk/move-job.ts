@@ -165,6 +165,7 @@ const write = async (
     maxBytes: sizeBytes,
     chunks,
     finished: end.then(() => ({ digest, virtualSizeBytes: sizeBytes })),
+    lasting: true,
   } as const;
   work.finished.catch(() => undefined);
   try {
