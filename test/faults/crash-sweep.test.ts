@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conditionOf, has } from './api.ts';
 import { type Crasher, createCrasher, modes, type Point, type Target, wordsOf } from './crash-points.ts';
-import { LAN, POOL, SAN, STORE, type Stage, stagesOn } from './flows.ts';
+import { LAN, LOGINS, POOL, SAN, STORE, type Stage, stagesOn } from './flows.ts';
 import { type Lab, startLab } from './lab.ts';
 import { differences, normalized } from './normalize.ts';
 import { hostPool, network, storagePool } from './objects.ts';
@@ -27,6 +27,7 @@ const reads: ReadonlySet<string> = new Set(['see', 'take renderSeed', 'take find
 describe.each([
   ['of files', STORE],
   ['of single disks of a storage server', SAN],
+  ['of single disks that hosts log in to', LOGINS],
 ])('crash sweep %s', (_title, disks) => {
   const stages = stagesOn(disks);
   let lab: Lab;
@@ -81,9 +82,14 @@ describe.each([
         roles: ['Disks'],
         simulated: { server: { serves: 'Disks' } },
       }),
+      storagePool(LOGINS, [POOL], {
+        topology: 'Shared',
+        roles: ['Disks'],
+        simulated: { server: { serves: 'Disks', attach: 'Host' } },
+      }),
       network(LAN, POOL),
     );
-    for (const name of [STORE, SAN])
+    for (const name of [STORE, SAN, LOGINS])
       await api.until('storage', () => has(api.get('StoragePool', name), 'Ready', 'True'));
     await api.until('network', () => has(api.get('VirtualNetwork', LAN), 'Ready', 'True'));
   });
@@ -141,7 +147,7 @@ describe.each([
     console.info(points.map(wordsOf).join('\n'));
   });
 
-  it('ends as without a fault, wherever the operator dies', { timeout: 1_800_000 }, async () => {
+  it('ends as without a fault, wherever the operator dies', { timeout: 3_600_000 }, async () => {
     const queue: { readonly target: Target; readonly attempt: number }[] = points
       .flatMap((point) => modes.map((mode): Target => ({ ...point, mode })))
       .map((target) => ({ target, attempt: 1 }));

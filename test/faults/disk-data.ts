@@ -32,6 +32,8 @@ export interface DiskData {
   /** How many there are of it, unfinished ones too. */
   copies(name: string): number;
   contentOf(name: string): string;
+  /** Of each copy that there is. */
+  contents(name: string): readonly string[];
   /** Writes the marker, as a guest would. */
   fill(name: string): void;
   isAnywhere(uid: string): boolean;
@@ -55,12 +57,47 @@ export const diskDataIn = ({ api, world, storage }: Lab, namespace: string): Dis
     filesOf,
     copies: (name) => filesOf(name).length + (storage.disks.has(uidOf(name)) ? 1 : 0),
     contentOf: (name) => written(filesOf(name)[0]?.pieces ?? storage.disks.get(uidOf(name))?.pieces),
+    contents: (name) =>
+      [...filesOf(name), storage.disks.get(uidOf(name))].flatMap((it) =>
+        it?.pieces === undefined ? [] : written(it.pieces),
+      ),
     fill: (name) => {
       for (const volume of filesOf(name)) volume.pieces = marker;
       const served = storage.disks.get(uidOf(name));
       if (served !== undefined) storage.disks.set(uidOf(name), { ...served, pieces: marker });
     },
     isAnywhere: (uid) => storage.disks.has(uid) || filesWith(uid).length > 0,
+  };
+};
+
+/**
+ * Spoils the next copy of the disk that is finished, on a host or on a storage server, before anybody can look at it.
+ * Answers how often that was done.
+ */
+export const spoilNextCopy = ({ world, storage }: Lab, uid: string): { spoilt(): number; leave(): void } => {
+  let spoilt = 0;
+  const bad: readonly Piece[] = [{ at: 5_000, bytes: Uint8Array.of(1, 2, 3) }];
+  const unhook = world.calls.hook((call, phase) => {
+    const name = diskVolumeName(uid, 'qcow2');
+    if (spoilt > 0 || phase !== 'after' || call.method !== 'storage.finish' || call.subject !== name) return;
+    spoilt += 1;
+    for (const { directory } of world.find(call.host)?.places.values() ?? []) {
+      const volume = directory.volumes.get(name);
+      if (volume !== undefined) volume.pieces = bad;
+    }
+  });
+  const { disks } = storage;
+  disks.set = (key, disk) => {
+    const spoils = spoilt === 0 && key === uid && disk.complete;
+    if (spoils) spoilt += 1;
+    return Map.prototype.set.call(disks, key, spoils ? { ...disk, pieces: bad } : disk) as typeof disks;
+  };
+  return {
+    spoilt: () => spoilt,
+    leave: () => {
+      unhook();
+      Reflect.deleteProperty(disks, 'set');
+    },
   };
 };
 

@@ -8,6 +8,8 @@ export const POOL = 'pool';
 export const STORE = 'store';
 /** Single disks of a storage server; images of `STORE` go there. */
 export const SAN = 'san';
+/** The same; hosts log in to them. */
+export const LOGINS = 'logins';
 export const LAN = 'lan';
 
 export interface Stage {
@@ -67,8 +69,9 @@ export const stagesOn = (pool: string): readonly Stage[] => [
   },
   {
     name: 'restart',
-    act: ({ api }, at) =>
-      patchMachine(api, at, { restartRequestedAt: '2100-01-01T00:00:00Z' }).then(() => undefined),
+    act: async ({ api }, at) => {
+      await patchMachine(api, at, { restartRequestedAt: '2100-01-01T00:00:00Z' });
+    },
   },
   {
     name: 'off',

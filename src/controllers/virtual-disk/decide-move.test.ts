@@ -144,14 +144,6 @@ describe('a move that was begun', () => {
     ],
     [
       'Copying',
-      'gives up what differs',
-      { compared: 'differs' },
-      {},
-      both(source.complete, copy()),
-      'markMove Dropping',
-    ],
-    [
-      'Copying',
       'gives up when the spec says otherwise',
       { wanted: false },
       {},

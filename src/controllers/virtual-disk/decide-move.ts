@@ -165,6 +165,14 @@ const letOut = ({ seen, ordinary }: Scene): Decision | undefined => {
   return decision?.plan.kind === 'settled' ? undefined : decision;
 };
 
+/** Told before the copy goes, or nobody would know why it takes so long; and tried again in a while, not at once. */
+const giveUp = (scene: Scene): Decision => {
+  const { job } = scene.world;
+  return job?.kind === 'failed'
+    ? step({ kind: 'failCopy' }, 'Moving', job.fault.message)
+    : mark(scene, 'Dropping');
+};
+
 const decideCopying = (scene: Scene): Decision => {
   const { world, seen, move, source, copy, ordinary } = scene;
   // Whatever became of it: what was copied completely is what there is.
@@ -178,7 +186,7 @@ const decideCopying = (scene: Scene): Decision => {
   const open = letOut(scene);
   if (open !== undefined) return open;
   if (isComplete(copy) && move.compared === 'same') return mark(scene, 'Removing');
-  if (move.compared === 'differs') return mark(scene, 'Dropping');
+  if (move.compared === 'differs') return giveUp(scene);
   return work(scene);
 };
 
@@ -198,7 +206,7 @@ const decideRemoving = (scene: Scene): Decision => {
     case 'same':
       return step({ kind: 'clearSource' }, 'Moving', moving(world));
     case 'differs':
-      return mark(scene, 'Dropping');
+      return giveUp(scene);
     case undefined:
       return work(scene);
     default:

@@ -165,6 +165,7 @@ const write = async (
     maxBytes: sizeBytes,
     chunks,
     finished: end.then(() => ({ digest, virtualSizeBytes: sizeBytes })),
+    lasting: true,
   } as const;
   work.finished.catch(() => undefined);
   try {
@@ -223,10 +224,13 @@ export const moveContent = async (
   return read.digest === digest ? 'same' : 'differs';
 };
 
+/** Storage that spoils what it is given is not kept busy with it. */
+const spoiltRetryMs = 15_000;
+
 /** What is shown when the copy is not what it shall be. */
 export const copyDiffers = ({ from, to }: { readonly from: string; readonly to: string }): Fault =>
   new Fault(
     'unreachable',
     `The copy in StoragePool ${to} is not what was read from ${from}: it is given up and made again.`,
-    { reason: 'CopyDiffers' },
+    { reason: 'CopyDiffers', retryAfterMs: spoiltRetryMs },
   );

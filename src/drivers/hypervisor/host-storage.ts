@@ -141,6 +141,8 @@ export type StorageWork =
       readonly maxBytes: number;
       readonly chunks: AsyncIterable<Chunk>;
       readonly finished: Promise<{ readonly digest: string; readonly virtualSizeBytes: number }>;
+      /** What it is made from will be removed: it is complete only once a host that loses power keeps it. */
+      readonly lasting?: boolean;
     };
 
 export interface HostStorage {

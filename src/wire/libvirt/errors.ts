@@ -63,6 +63,7 @@ export const errorCodes = {
   xmlError: 27,
   domainExists: 28,
   networkExists: 37,
+  systemError: 38,
   rpc: 39,
   noDomain: 42,
   noNetwork: 43,

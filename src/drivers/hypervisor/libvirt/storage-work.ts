@@ -3,6 +3,7 @@ import { Fault } from '../../../runtime/fault.ts';
 import type { Chunk, StorageWork } from '../host-storage.ts';
 import { upload } from './storage-content.ts';
 import { copyWithin, fill, growByCopy } from './storage-group-work.ts';
+import { makeLasting } from './storage-lasting.ts';
 import { isGroup } from './storage-place.ts';
 import { createFrom, orNothing, type Workshop } from './storage-shop.ts';
 import {
@@ -120,6 +121,7 @@ const importImage = async (
         await createFrom(shop, landing, wish, signal);
       }
       progress(99);
+      if (work.lasting === true) await makeLasting(shop, work.volume, signal);
       await endMaking(shop, work.volume, digest, signal);
     },
     (after) => isDone(shop, work.volume, after),

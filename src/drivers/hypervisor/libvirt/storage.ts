@@ -17,6 +17,7 @@ import {
   seePlace,
   writeSharedMarker,
 } from './storage-place.ts';
+import { createRead } from './storage-read.ts';
 import {
   beginMaking,
   checkUndisguised,
@@ -32,9 +33,6 @@ import {
 } from './storage-volumes.ts';
 import { doWork } from './storage-work.ts';
 import { toHostFault } from './to-fault.ts';
-
-/** VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM: holes of the file come as holes. */
-const SPARSE_STREAM = 1;
 
 const isWhole = async (shelf: Shelf, volume: string, signal: AbortSignal): Promise<boolean> => {
   const sight = await seeVolume(shelf, volume, signal);
@@ -152,17 +150,17 @@ export const createHostStorage = (
       throw toHostFault(error, host);
     }
   };
+  const readVolume = createRead();
   async function* read(
     place: StoragePlace,
     volume: string,
-    { offset, length }: FileRange,
+    range: FileRange,
     signal: AbortSignal,
   ): AsyncGenerator<Chunk, void, void> {
     try {
       checkVolumeName(volume);
       const bulk = await hostOf().link.bulk(signal);
-      const args = { vol: handleOf(place, volume), offset: BigInt(offset), length: BigInt(length) };
-      yield* bulk.streams.download('STORAGE_VOL_DOWNLOAD', { ...args, flags: SPARSE_STREAM }, signal);
+      yield* readVolume(bulk, place, volume, range, signal);
     } catch (error) {
       throw toHostFault(error, host);
     }
