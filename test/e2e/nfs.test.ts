@@ -9,10 +9,6 @@ import { type GuestHost, startGuestHost } from '../../hack/lab/guest-host.ts';
 import { createLabNetwork, type LabNetwork } from '../../hack/lab/lab-network.ts';
 import { hearProof, proofMarker, writeProofGuest } from '../../hack/lab/proof-guest.ts';
 import { type StorageGuest, startStorageGuest } from '../../hack/lab/storage-guest.ts';
-import { type NfsFixture, notOnNfs, startNfsFixture } from '../contract/fixtures/nfs.ts';
-import { placeLaws } from '../contract/laws-places.ts';
-import { readingLaws } from '../contract/laws-reading.ts';
-import { storageLaws } from '../contract/laws-storage.ts';
 import { type Base, startBase } from './harness/base.ts';
 import { conditionOf, is, type Thing } from './harness/mirror.ts';
 import { disk, hostPool, image, machine, secret, storagePool, team, templated } from './harness/objects.ts';
@@ -223,22 +219,5 @@ describe('a StoragePool on NFS', () => {
     for (const name of ['nas', 'local']) await lab.untilGone('storage', name, patient);
     expect(await inventory()).toBe(before);
     expect(lab.mirror.list('disk').filter(({ metadata }) => metadata.namespace === team)).toEqual([]);
-  });
-
-  describe('as the contract has it (docs/driver-contract.md)', () => {
-    let laws: NfsFixture;
-    beforeAll(async () => {
-      await lab.stopOperator();
-      await onServer('mkdir', '/srv/laws');
-      await onServer('exportfs', '-o', 'rw,no_root_squash,no_subtree_check,fsid=3', '*:/srv/laws');
-      laws = await startNfsFixture(host, server, '/srv/laws');
-    });
-    afterAll(() => laws?.stop());
-
-    for (const { id, title, check } of [...storageLaws, ...placeLaws, ...readingLaws]) {
-      const reason = notOnNfs[id];
-      if (reason === undefined) it(`${id} ${title}`, slow, () => check(laws.fixture, laws.pool));
-      else it(`${id} ${title}`, ({ skip }) => skip(`not with nfs: ${reason}`));
-    }
   });
 });
