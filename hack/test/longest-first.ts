@@ -7,6 +7,7 @@ const long: readonly string[] = [
   'test/e2e/gluster.test.ts',
   'test/e2e/moves.test.ts',
   'test/e2e/iscsi.test.ts',
+  'test/e2e/nfs.test.ts',
   'test/faults/crash-sweep.test.ts',
   'test/faults/budget.test.ts',
   'test/contract/driver-contract.test.ts',

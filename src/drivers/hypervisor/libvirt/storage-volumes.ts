@@ -4,7 +4,7 @@
  * (announced by `<volume>.digest`, which can be asked for by name) tells what an image was made from.
  */
 import { Fault } from '../../../runtime/fault.ts';
-import { errorCodes } from '../../../wire/libvirt/errors.ts';
+import { errorCodes, LibvirtError } from '../../../wire/libvirt/errors.ts';
 import type { StorageVol } from '../../../wire/libvirt/protocol.gen.ts';
 import type { StoragePlace, VolumeSeen, VolumeSight } from '../host-storage.ts';
 import type { Remote } from './remote.ts';
@@ -20,6 +20,8 @@ export const PART = '.part';
 const BESIDE = /\.(making|part|digest(-[a-z0-9]+-[0-9a-f]+)?)$/;
 const DELETE_TRIES = 20;
 const DELETE_PAUSE_MS = 100;
+const EPERM = 1;
+const EACCES = 13;
 
 export interface Shelf {
   readonly remote: Remote;
@@ -140,6 +142,21 @@ export const listVolumes = async (shelf: Shelf, signal: AbortSignal): Promise<re
   return seen.flatMap((volume) => volume ?? []);
 };
 
+/**
+ * On NFS libvirt takes a file away as the user whose it is, not as root. Files that machines only read stay QEMU's
+ * after they stopped, and so does every file of a host that lost power.
+ */
+const deleteFault = ({ place }: Shelf, error: unknown): unknown => {
+  const refused = error instanceof LibvirtError && [EPERM, EACCES].includes(error.numbers[0] ?? 0);
+  if (!refused || place.mount?.kind !== 'nfs') return error;
+  const { server, export: folder } = place.mount;
+  return new Fault(
+    'unreachable',
+    `QEMU's user may not take its files from ${folder} of ${server}: the folder needs QEMU's group and mode 1731.`,
+    { reason: 'StorageNotReady', cause: error },
+  );
+};
+
 export const deleteFile = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -148,7 +165,8 @@ export const deleteFile = async (shelf: Shelf, name: string, signal: AbortSignal
     } catch (error) {
       if (saidNo(error, errorCodes.noStorageVol)) return;
       // The daemon lets go of a file a moment after it confirmed the end of an upload.
-      if (!saidNo(error, errorCodes.operationInvalid) || tries >= DELETE_TRIES) throw error;
+      if (!saidNo(error, errorCodes.operationInvalid) || tries >= DELETE_TRIES)
+        throw deleteFault(shelf, error);
       await shelf.sleep(DELETE_PAUSE_MS, signal);
     }
   }
