@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Conversations, createConversations, type Said } from './conversation.ts';
 import type { SshError } from './errors.ts';
@@ -90,15 +93,11 @@ describe('a conversation with a program', () => {
     expect((await said('b'))[0]).not.toBe(first);
   });
 
-  it('is over when its answer is late, too long, no answer, or not waited for', async () => {
+  it('is over when its answer is late, too long, or no answer', async () => {
     const [first] = await said('a');
     expect(await kindOf(ask('sleep', never, { timeoutMs: 50 }))).toBe('timeout');
     expect(await kindOf(ask('word', never, { maxOutputBytes: 3 }))).toBe('overflow');
     expect(await kindOf(ask('chat'))).toBe('protocol');
-    const gone = new AbortController();
-    const asked = ask('sleep', gone.signal);
-    gone.abort(new Error('enough'));
-    await expect(asked).rejects.toThrow('enough');
     expect((await said('b'))[0]).not.toBe(first);
   });
 
@@ -110,5 +109,66 @@ describe('a conversation with a program', () => {
     server.cut();
     await vi.waitFor(() => expect(server.counts().open).toBe(0));
     expect(await said('c')).toMatchObject({ 1: 'c' });
+  });
+});
+
+/** Programs that answer when the test says so. */
+const playedRunner = () => {
+  const programs: { readonly heard: string[]; answer(text: string): void }[] = [];
+  const listen = async (
+    heard: string[],
+    stdin: AsyncIterable<Uint8Array>,
+    output: PassThrough,
+  ): Promise<void> => {
+    for await (const piece of stdin) heard.push(Buffer.from(piece).toString('utf8'));
+    output.end();
+  };
+  const start: SshRunner['start'] = async (_argv, { stdin }) => {
+    const [heard, stdout] = [[] as string[], new PassThrough()];
+    listen(heard, stdin as AsyncIterable<Uint8Array>, stdout).catch(() => {});
+    programs.push({ heard, answer: (text) => void stdout.write(`${text.length}\n${text}`) });
+    const ended = once(stdout, 'close').then(() => ({ code: 0, signal: undefined }));
+    return { stdout, stderr: () => '', ended };
+  };
+  return { programs, start };
+};
+
+describe('a request that is given up', () => {
+  const question = (request: string) => ({ argv: ['agent'], head: 'head', request });
+  const played = playedRunner();
+  const conversations = createConversations(played);
+  const sent = (at: number, text: string) =>
+    vi.waitFor(() => expect(played.programs[at]?.heard.at(-1)).toContain(text));
+
+  it('is answered to nobody, and its program goes on; what nobody wants any more is not sent', async () => {
+    const gone = new AbortController();
+    const one = conversations.ask(question('one'), {}, gone.signal);
+    await sent(0, 'one');
+    gone.abort(new Error('enough'));
+    await expect(one).rejects.toThrow('enough');
+
+    const two = conversations.ask(question('two'), {}, never);
+    await sent(1, 'two');
+    played.programs[0]?.answer('to one');
+    played.programs[1]?.answer('to two');
+    expect(await two).toEqual({ kind: 'answer', text: 'to two' });
+    await pause(20);
+
+    const late = new AbortController();
+    const unsent = conversations.ask(question('unsent'), {}, late.signal);
+    late.abort(new Error('too late'));
+    await expect(unsent).rejects.toThrow('too late');
+
+    const rest = ['three', 'four'].map((text) => conversations.ask(question(text), {}, never));
+    // Two heads and four requests.
+    await vi.waitFor(() => expect(played.programs.flatMap(({ heard }) => heard)).toHaveLength(6));
+    for (const program of played.programs) program.answer(`to ${program.heard.at(-1)?.split('\n')[1]}`);
+    expect(await Promise.all(rest)).toEqual([
+      { kind: 'answer', text: 'to three' },
+      { kind: 'answer', text: 'to four' },
+    ]);
+    expect(played.programs).toHaveLength(2);
+    expect(played.programs.flatMap(({ heard }) => heard).join()).not.toContain('unsent');
+    conversations.close();
   });
 });

@@ -3,6 +3,7 @@
  * paid once. A request and its answer are bytes after their length in decimal and a newline; blanks before the length
  * of an answer say that the program is at work. A program that nobody asked for a while is let go of.
  */
+import { raceAbort } from '../signals.ts';
 import { createSlots } from '../slots.ts';
 import { SshError } from './errors.ts';
 import type { Exit, Program } from './program.ts';
@@ -25,8 +26,8 @@ type Limits = Pick<RunOptions, 'timeoutMs' | 'maxOutputBytes'>;
 
 export type Conversations = {
   /**
-   * An ask that is given up, is late or fails takes its program with it, which may still finish what it was at.
-   * Throws SshError or the signal's reason.
+   * An ask that is late or fails takes its program with it, which may still finish what it was at. One that is given
+   * up leaves it to its answer, so that whoever asks again finds it started. Throws SshError or the signal's reason.
    */
   ask(question: Question, options: Limits, signal: AbortSignal): Promise<Said>;
   /** Lets go of those that nobody is asking, now and from now on. */
@@ -146,23 +147,26 @@ export const createConversations = (runner: Pick<SshRunner, 'start'>): Conversat
   const slots = createSlots(AT_ONCE);
   let [asked, closed] = [0, false];
 
-  /** `life` ends with the caller's signal from here to the answer. */
-  const converse = async (
-    question: Question,
-    options: Limits,
-    found: Kept | undefined,
-    life: AbortController,
-  ) => {
+  const converse = async (question: Question, options: Limits, signal: AbortSignal): Promise<Said> => {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, maxOutputBytes = DEFAULT_OUTPUT_BYTES } = options;
+    const found = shelf.take(keyOf(question));
+    if (found === undefined) shelf.shrink(AT_ONCE - asked);
+    const life = found?.life ?? new AbortController();
     let timer: NodeJS.Timeout | undefined;
     try {
       const kept = found ?? (await start(runner, question, life));
+      // A request that nobody wants any more is not sent; one that was sent is answered, to nobody.
+      if (signal.aborted) {
+        shelf.put(kept);
+        throw signal.reason;
+      }
       const late = new SshError('timeout', `${question.argv[0]}: not finished within ${timeoutMs} ms`);
       timer = setTimeout(() => life.abort(late), timeoutMs);
       const said = await talk(kept, question, maxOutputBytes);
       if (said.kind === 'answer' && !kept.over) shelf.put(kept);
       return said;
     } catch (error) {
+      if (!(error instanceof SshError)) throw error;
       life.abort(error);
       // What failed may be the connection, which the others are on too.
       shelf.shrink(0);
@@ -176,23 +180,12 @@ export const createConversations = (runner: Pick<SshRunner, 'start'>): Conversat
   return {
     ask: async (question, options, signal) => {
       const release = await slots.acquire(signal);
-      if (signal.aborted) {
-        release();
-        throw signal.reason;
-      }
       asked += 1;
-      const found = shelf.take(keyOf(question));
-      if (found === undefined) shelf.shrink(AT_ONCE - asked);
-      const life = found?.life ?? new AbortController();
-      const giveUp = (): void => life.abort(signal.reason);
-      signal.addEventListener('abort', giveUp, { once: true });
-      try {
-        return await converse(question, options, found, life);
-      } finally {
-        signal.removeEventListener('abort', giveUp);
+      const answer = converse(question, options, signal).finally(() => {
         asked -= 1;
         release();
-      }
+      });
+      return raceAbort(answer, signal);
     },
     close: () => {
       closed = true;
