@@ -43,6 +43,10 @@ const KEPT = 2;
 /** Well below what a program waits for its next request, so that none is ever sent to one that is leaving. */
 const KEPT_MS = 20_000;
 const BURST_MS = 500;
+/** What nobody waits for holds a place no longer than this: it may be a copy of hours. */
+const GIVEN_UP_MS = 60_000;
+/** Beyond this setTimeout fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Length and signs of life: a blank now and then for a day. */
 const LENGTH_BYTES = 1024 * 1024;
 
@@ -142,6 +146,22 @@ const talk = async (kept: Kept, { argv, request }: Question, room: number): Prom
   return { kind: 'ended', exit: await kept.program.ended, stderr: kept.program.stderr() };
 };
 
+/** Ends a program that has not answered by then; the last time that was set counts. */
+const createLimit = ({ argv }: Question, life: AbortController) => {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    set: (limitMs: number): void => {
+      clearTimeout(timer);
+      const late = new SshError('timeout', `${argv[0]}: not finished within ${limitMs} ms`);
+      if (limitMs <= LONGEST_TIMER_MS) timer = setTimeout(() => life.abort(late), limitMs);
+    },
+    clear: (): void => clearTimeout(timer),
+  };
+};
+
+/** Nobody hears it. */
+const unwanted: Said = { kind: 'ended', exit: { code: -1, signal: undefined }, stderr: '' };
+
 export const createConversations = (runner: Pick<SshRunner, 'start'>): Conversations => {
   const shelf = createShelf();
   const slots = createSlots(AT_ONCE);
@@ -152,27 +172,28 @@ export const createConversations = (runner: Pick<SshRunner, 'start'>): Conversat
     const found = shelf.take(keyOf(question));
     if (found === undefined) shelf.shrink(AT_ONCE - asked);
     const life = found?.life ?? new AbortController();
-    let timer: NodeJS.Timeout | undefined;
+    const limit = createLimit(question, life);
+    const giveUp = (): void => limit.set(Math.min(timeoutMs, GIVEN_UP_MS));
     try {
       const kept = found ?? (await start(runner, question, life));
       // A request that nobody wants any more is not sent; one that was sent is answered, to nobody.
       if (signal.aborted) {
         shelf.put(kept);
-        throw signal.reason;
+        return unwanted;
       }
-      const late = new SshError('timeout', `${question.argv[0]}: not finished within ${timeoutMs} ms`);
-      timer = setTimeout(() => life.abort(late), timeoutMs);
+      limit.set(timeoutMs);
+      signal.addEventListener('abort', giveUp, { once: true });
       const said = await talk(kept, question, maxOutputBytes);
       if (said.kind === 'answer' && !kept.over) shelf.put(kept);
       return said;
     } catch (error) {
-      if (!(error instanceof SshError)) throw error;
       life.abort(error);
       // What failed may be the connection, which the others are on too.
       shelf.shrink(0);
       throw error;
     } finally {
-      clearTimeout(timer);
+      limit.clear();
+      signal.removeEventListener('abort', giveUp);
       if (closed) shelf.shrink(0);
     }
   };
