@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The longest first. A file that is not here takes less than a minute; with what vitest remembers it would need a run before. */
 const long: readonly string[] = [
+  'test/contract/disk-server-contract.test.ts',
   'test/e2e/kvm.test.ts',
   'test/e2e/gluster.test.ts',
   'test/e2e/moves.test.ts',
@@ -11,7 +12,6 @@ const long: readonly string[] = [
   'test/faults/crash-sweep.test.ts',
   'test/faults/budget.test.ts',
   'test/contract/driver-contract.test.ts',
-  'test/contract/disk-server-contract.test.ts',
   'test/e2e/demo.test.ts',
   'test/faults/rivals.test.ts',
   'test/faults/hosts.test.ts',

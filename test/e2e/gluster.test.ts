@@ -197,7 +197,7 @@ describe('a StoragePool on Gluster', () => {
   });
 
   it('does not go while something is on it, and then leaves nothing but brick folders', {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     await lab.remove('storage', 'gv0');
     const held = await lab.until('storage', 'gv0', (it) =>
@@ -211,7 +211,7 @@ describe('a StoragePool on Gluster', () => {
     await lab.until('disk', 'carried', (it) => it !== undefined && it.status?.claim === undefined);
     await lab.remove('disk', 'carried');
     await lab.remove('image', 'tiny');
-    await lab.untilGone('storage', 'gv0', { limitMs: 120_000 });
+    await lab.untilGone('storage', 'gv0', { limitMs: 240_000 });
     const volumes = await node('g1').exec(['gluster', '--mode=script', 'volume', 'list'], {
       allowFailure: true,
     });
