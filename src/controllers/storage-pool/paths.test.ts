@@ -26,7 +26,7 @@ const world: StoragePoolWorld = {
   loginVersion: 'v2',
 };
 const up = (portal: typeof first, version = 'v2') => ({ portal, state: 'Up' as const, version });
-const down = (portal: typeof first) => ({ portal, state: 'Down' as const, version: 'v2' });
+const down = (portal: typeof first, version = 'v2') => ({ portal, state: 'Down' as const, version });
 const sight = (...logins: LoginSeen[]): StorageSight => ({
   ...sightOf({}),
   logins: new Map([['kvm.node1', { kind: 'seen', multipath: true, logins }]]),
@@ -78,6 +78,7 @@ describe('paths are mended', () => {
     ['where another path goes on meanwhile', [up(first, 'v1'), up(second)], ['d1']],
     ['not where a session is being tried again', [up(first), down(second)], []],
     ['not where it is the only one', [up(first, 'v1'), down(second)], []],
+    ['where one of an older secret is being tried again', [up(first, 'v1'), down(second, 'v1')], ['d1']],
     ['not while no path is up', [down(first)], []],
     ['not where all is well', [up(first), up(second)], []],
   ])('%s', (_what, paths, found) => {

@@ -80,7 +80,7 @@ export const pathsOf = (
 
 /**
  * Where a login can help: a session is missing at a portal to which no other one is down, or one is of an older
- * secret and there is another path to go on with.
+ * secret and there is another path to go on with. A path of an older secret that is down does not come back by itself.
  */
 export const mendable = (
   world: StoragePoolWorld,
@@ -96,7 +96,7 @@ export const mendable = (
     .filter((login) => {
       const up = login.seen.paths.filter(isUp);
       const missing = portals.some((portal) => !dead.has(portal) && pathAt(login, portal) === undefined);
-      const stale = up.length > 1 && up.some((path) => isStale(world, path));
+      const stale = login.seen.paths.some((path) => isStale(world, path) && (!isUp(path) || up.length > 1));
       return up.length > 0 && (missing || stale);
     })
     .map(({ disk }) => disk);

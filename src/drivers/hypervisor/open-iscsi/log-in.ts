@@ -138,8 +138,9 @@ const untilUp = async (host: Host, wish: LoginWish, portal: Portal, signal: Abor
 const isUp = ({ session }: Place): boolean => session?.up === true;
 
 /**
- * Sessions of an older secret. Nobody is interrupted: of a disk in use one path at a time is taken, while another one
- * is up; the only path of a disk in use stays as it is until its machine stops.
+ * Sessions of an older secret, those that are down first: they carry nothing, and do not come back with it. Nobody is
+ * interrupted: of a disk in use one path at a time is taken, while another one is up; the only path of a disk in use
+ * stays as it is until its machine stops.
  */
 const renew = async (
   host: Host,
@@ -147,12 +148,12 @@ const renew = async (
   stale: readonly Place[],
   signal: AbortSignal,
 ): Promise<void> => {
-  for (const { portal } of stale) {
+  for (const { portal } of stale.toSorted((a, b) => Number(isUp(a)) - Number(isUp(b)))) {
     const seen = of(await look(host, signal), wish.targetIqn);
     const places = placesOf(seen, wish);
     const others = places.filter((place) => place.portal !== portal && isUp(place));
     const session = places.find((place) => place.portal === portal)?.session;
-    if (wish.inUse && others.length === 0) return;
+    if (wish.inUse && others.length === 0) continue;
     if (session !== undefined) await logOutOf(host, session, signal);
     await prepare(host, wish, [portal], seen.folder, signal);
     await logInAt(host, wish, [portal], signal);
