@@ -89,7 +89,7 @@ export interface StorageSessionOptions {
   readonly log: Log;
 }
 
-const sweepLimitMs = 25_000;
+const sweepLimitMs = 40_000;
 const troubledMs = 10_000;
 const settledMs = 600_000;
 /** A login is changed in its Secret alone, and nothing else tells of it. */

@@ -63,7 +63,7 @@ const lookForGhost = async (
 type SeeDeps = Pick<GatherDeps, 'context' | 'lastSeen'>;
 
 /** Hosts are asked for the ghost alone: nothing of the disk lies there. */
-const serverMs = 20_000;
+const serverMs = 40_000;
 
 const seeServed = async (
   { context, lastSeen }: SeeDeps,

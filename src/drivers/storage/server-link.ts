@@ -38,7 +38,7 @@ export interface ServerLinks {
   ): Promise<T>;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 20_000;
 
 export type Connect = (endpoint: ServerEndpoint, signal: AbortSignal) => Promise<SshSession>;
 
