@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const long: readonly string[] = [
   'test/e2e/kvm.test.ts',
   'test/e2e/gluster.test.ts',
+  'test/e2e/host-logins.test.ts',
   'test/e2e/iscsi.test.ts',
   'test/faults/crash-sweep.test.ts',
   'test/faults/budget.test.ts',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absent, atomic, immutable, listSet, matching, type Output, reference, text } from './kit.ts';
+import { absent, atomic, immutable, listSet, matching, type Output, reference, rule, text } from './kit.ts';
 import { absolutePath, sshFields } from './storage-pool-gluster.ts';
 
 const PORTAL = /^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/;
@@ -58,7 +58,7 @@ const chap = z.object({
   ),
 });
 
-export const iscsiSpec = z.object({
+const fields = z.object({
   target: z
     .object({
       software: immutable(z.enum(['LIO', 'TGT']), 'iscsi.target.software').describe(
@@ -75,9 +75,16 @@ export const iscsiSpec = z.object({
   chap: chap
     .optional()
     .describe('Without it hosts are told apart by their initiator name and address alone.'),
-  attach: z
-    .enum(['QEMU'])
-    .describe("QEMU: the emulator logs in by itself, and the host's kernel never sees the disk."),
+  attach: immutable(z.enum(['QEMU', 'Host']), 'iscsi.attach').describe(
+    "QEMU: the emulator logs in by itself, at the first portal. Host: the host's own initiator logs in at every portal, with multipathd where there are several.",
+  ),
+});
+
+/** Names of disks come from their target: tgt makes up the same ones on every server. */
+export const iscsiSpec = rule(fields, {
+  cel: "self.attach != 'Host' || self.target.software == 'LIO'",
+  message: 'attach Host goes with software LIO: disks of tgt have no names of their own',
+  js: ({ attach, target }) => attach !== 'Host' || target.software === 'LIO',
 });
 
 export type IscsiSpec = Output<typeof iscsiSpec>;
