@@ -54,7 +54,7 @@ const chap = z.object({
     .optional()
     .describe('Name that hosts log in with; absent means `ovcp-` and the name of the StoragePool.'),
   credentialsSecretRef: reference(
-    "Secret in the operator's namespace: chap-password, of 12 to 64 letters, digits and the signs . _ : @ + = / -.",
+    "Secret in the operator's namespace: chap-password, of 12 to 64 letters, digits and the signs . _ : @ + = / -. With attach Host also chap-mutual-user and chap-mutual-password, with which the target proves itself.",
   ),
 });
 

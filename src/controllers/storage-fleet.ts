@@ -9,6 +9,7 @@ import { Fault, isFault } from '../runtime/fault.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Kinds } from './context.ts';
+import { loginKeysOf } from './storage-login.ts';
 import { measureServer } from './storage-metrics.ts';
 import {
   openStorageSession,
@@ -17,7 +18,7 @@ import {
   type SessionControl,
   type StorageSession,
 } from './storage-session.ts';
-import { chapPasswordOf, clientNames, serverCredentialsOf, setupOf } from './storage-setup.ts';
+import { clientNames, serverCredentialsOf, setupOf } from './storage-setup.ts';
 
 type OpenDriver<Kind extends ServerWish['kind']> = () => Promise<
   StorageServerDriver<Extract<ServerWish, { readonly kind: Kind }>>
@@ -75,7 +76,7 @@ const createSecretReader =
       return {
         kind: 'found',
         credentials: serverCredentialsOf(data),
-        chapPassword: chapPasswordOf(data),
+        login: loginKeysOf(data),
         version: versionOf(secret),
       };
     } catch (error) {

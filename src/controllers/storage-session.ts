@@ -4,6 +4,7 @@
  */
 import type { Reason } from '../api/reasons.ts';
 import type {
+  ChapCredentials,
   PoolIdentity,
   ServerCredentials,
   ServerEndpoint,
@@ -17,13 +18,14 @@ import { deepEqual } from '../runtime/equal.ts';
 import { type Fault, toFault } from '../runtime/fault.ts';
 import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/within.ts';
+import { chapOf, type LoginKeys } from './storage-login.ts';
 import { endpointOf, type ServerSetup } from './storage-setup.ts';
 
 export type ServerSecretSight =
   | {
       readonly kind: 'found';
       readonly credentials: ServerCredentials;
-      readonly chapPassword?: string | undefined;
+      readonly login?: LoginKeys | undefined;
       /** Another one after every change of the Secret; tells nothing of what is in it. */
       readonly version: string;
     }
@@ -45,9 +47,7 @@ export type ServerState =
   | { readonly kind: 'lack'; readonly reason: Reason; readonly message: string }
   | { readonly kind: 'open'; readonly server: StorageServer };
 
-export interface Login {
-  readonly user: string;
-  readonly password: string;
+export interface Login extends ChapCredentials {
   readonly version: string;
 }
 
@@ -136,12 +136,10 @@ const resolve = async (
   });
   if (login === undefined || wish.kind !== 'iscsi') return { identity, wish, endpoints };
   const sight = sights.get(login.secret);
-  if (sight?.kind !== 'found' || sight.chapPassword === undefined) {
-    const message = `Secret ${login.secret} has no key chap-password.`;
-    return { kind: 'lack', reason: 'SecretInvalid', message };
-  }
-  const chap = { user: login.user, password: sight.chapPassword };
-  return { identity, wish: { ...wish, chap }, endpoints, loginVersion: sight.version };
+  if (sight?.kind !== 'found') throw new TypeError(`Secret ${login.secret} was not read`);
+  const read = chapOf(login, sight.login ?? {});
+  if (read.kind === 'lack') return { ...read, reason: 'SecretInvalid' };
+  return { identity, wish: { ...wish, chap: read.chap }, endpoints, loginVersion: sight.version };
 };
 
 const createOpener = (options: StorageSessionOptions, memory: Memory, signal: AbortSignal) => {

@@ -13,6 +13,7 @@ import type {
 } from '../drivers/storage/contract.ts';
 import type { SecretData } from '../kube/core-kinds.ts';
 import { leavingHosts, listedHosts } from './fleet-endpoints.ts';
+import type { KnownLogin } from './storage-login.ts';
 
 /** A machine and the way to it, before its Secret was read. */
 export interface KnownServer {
@@ -27,8 +28,7 @@ export interface KnownServer {
 /** The server side of a pool. */
 export interface ServerSetup {
   readonly wish: ServerWish;
-  /** What hosts log in with, before its Secret was read. */
-  readonly login?: { readonly user: string; readonly secret: string } | undefined;
+  readonly login?: KnownLogin | undefined;
   readonly servers: readonly KnownServer[];
 }
 
@@ -71,13 +71,19 @@ const backingOf = ({ backing }: IscsiSpec): IscsiWish['backing'] => {
 };
 
 const iscsiSetup = (poolName: string, spec: IscsiSpec): ServerSetup => {
-  const { target, chap } = spec;
+  const { target, chap, attach } = spec;
   const { software, portals, address, sshPort, user, credentialsSecretRef } = target;
   return {
     wish: { kind: 'iscsi', software, portals: portals.map(portalOf), backing: backingOf(spec) },
     ...(chap === undefined
       ? {}
-      : { login: { user: chapUserOf(poolName, chap), secret: chap.credentialsSecretRef.name } }),
+      : {
+          login: {
+            user: chapUserOf(poolName, chap),
+            secret: chap.credentialsSecretRef.name,
+            asks: attach === 'Host',
+          },
+        }),
     servers: [
       {
         name: 'target',
@@ -146,10 +152,6 @@ export const erasesOnDeletion = ({ spec }: StoragePool): boolean => {
       return spec satisfies never;
   }
 };
-
-/** The documented key of the Secret of a target's login; undefined when it is not there. */
-export const chapPasswordOf = (data: SecretData): string | undefined =>
-  data.get('chap-password')?.toString('utf8');
 
 const keys = {
   'ssh-privatekey': 'sshPrivateKey',

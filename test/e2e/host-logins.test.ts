@@ -1,7 +1,8 @@
 /**
  * An iSCSI pool on a real LIO whose disks a real host logs in to: open-iscsi and multipathd on an emulated Debian, two
- * portals, CHAP. One machine is server and host, since two of them are more than a small machine emulates; nothing of
- * the product knows. What is true is asked of iscsiadm, multipath, virsh and the guest's own marker on its disks.
+ * portals, CHAP and mutual CHAP. One machine is server and host, since two of them are more than a small machine
+ * emulates; nothing of the product knows. What is true is asked of iscsiadm, multipath, virsh, rtslib and the guest's
+ * own marker on its disks.
  */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,36 +10,27 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GuestHost, startGuestHost } from '../../hack/lab/guest-host.ts';
 import { createLabNetwork, type LabNetwork } from '../../hack/lab/lab-network.ts';
-import { hearProof, type ProofLine, proofGuestImage } from '../../hack/lab/proof-guest.ts';
-import {
-  DISK_LUN,
-  diskTargetIqn,
-  domainName,
-  hostInitiatorIqn,
-  unitSerial,
-  unitWwn,
-} from '../../src/api/identity.ts';
-import { createOpenIscsi } from '../../src/drivers/hypervisor/open-iscsi/logins.ts';
-import { openShell } from '../../src/drivers/hypervisor/open-iscsi/shell.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { proofGuestImage } from '../../hack/lab/proof-guest.ts';
+import { unitSerial } from '../../src/api/identity.ts';
 import { type Base, startBase } from './harness/base.ts';
-import { is } from './harness/mirror.ts';
-import { disk, hostPool, image, machine, secret, storagePool, team, templated } from './harness/objects.ts';
 import {
-  cutPath,
-  foreignTarget,
-  healPath,
-  hostSudoers,
-  makeServer,
-  putForeign,
-  sanPool,
-} from './harness/san.ts';
+  createLoginHost,
+  type LoginHost,
+  letIn,
+  logInForeign,
+  openAsOvcp,
+  wishFor,
+} from './harness/login-host.ts';
+import { is } from './harness/mirror.ts';
+import { disk, hostPool, image, machine, secret, storagePool, templated } from './harness/objects.ts';
+import { cutPath, healPath, makeServer, putForeign, sanPool } from './harness/san.ts';
 
 const MIB = 1024 ** 2;
 const [firstPassword, nextPassword] = ['a-secret-for-chap', 'another-secret-for-chap'];
+const mutual = { user: 'san-itself', password: 'the-target-itself' };
 /** Machines are emulated inside an emulated host. */
-const slow = { timeout: 900_000 };
-const patient = { limitMs: 420_000 };
+const slow = { timeout: 1_800_000 };
+const patient = { limitMs: 600_000 };
 const onSan = { storagePoolRef: { name: 'san' } };
 const root = templated(
   'root',
@@ -47,185 +39,145 @@ const root = templated(
 );
 const data = { name: 'data', bus: 'SCSI', diskRef: { name: 'data' } };
 const extra = { name: 'extra', bus: 'SCSI', diskRef: { name: 'extra' } };
-const box = (more: object = {}) =>
-  machine('box', {
+const withDisks = (name: string) =>
+  machine(name, {
     memory: '64Mi',
     shutdown: { mode: 'Hard', timeoutSeconds: 1 },
     disks: [root, data],
-    ...more,
   });
 
 describe('a StoragePool that hosts log in to', () => {
   let dir: string;
   let network: LabNetwork;
-  let host: GuestHost;
+  let guest: GuestHost;
   let base: Base;
+  let host: LoginHost;
   let before: string;
+  let served: string;
 
   beforeAll(async () => {
     dir = mkdtempSync('/tmp/ovcp-hl-');
     network = await createLabNetwork();
     const bytes = proofGuestImage();
-    [host, base] = await Promise.all([
+    [guest, base] = await Promise.all([
       startGuestHost({ dir: join(dir, 'h'), network, dataBytes: 2 * 1024 * MIB }),
       startBase(dir, { '/proof.raw': { kind: 'file', content: { bytes } } }),
     ]);
-    await makeServer(host);
-    await putForeign(host);
-    const node = ['iscsiadm', '-m', 'node', '-T', foreignTarget, '-p', `${host.address}:3260,1`];
-    await host.exec([...node, '-o', 'new']);
-    await host.exec([...node, '--login']);
+    host = createLoginHost(guest, base);
+    await makeServer(guest);
+    await putForeign(guest);
+    await logInForeign(guest);
+    served = await host.serverInventory();
     await base.startOperator();
   });
   afterAll(async () => {
     await base?.stop();
-    await host?.stop();
+    await guest?.stop();
     await network?.remove();
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const on = async (...argv: string[]): Promise<string> =>
-    (await host.exec(argv, { allowFailure: true })).stdout.trim();
-  const sorted = (text: string): string => text.split('\n').toSorted().join('\n');
-  /** What of storage and machines is on the host, in its own words. */
-  const inventory = async (): Promise<string> =>
-    [
-      sorted(await on('iscsiadm', '-m', 'session')),
-      sorted(await on('find', '/etc/iscsi', '/var/lib/iscsi', '-type', 'f')),
-      await on('cat', '/etc/iscsi/initiatorname.iscsi'),
-      await on('multipath', '-l', '-v1'),
-      sorted(await on('sh', '-c', 'grep -v "^#" /etc/multipath/wwids')),
-      // Volumes of the server are there as well, as device mapper's.
-      sorted(await on('sh', '-c', 'ls /sys/class/block | grep -v ^dm-')),
-      await on('virsh', '-q', '-c', 'qemu:///system', 'list', '--all', '--name'),
-    ].join('\n--\n');
-  const uidOf = (kind: 'disk' | 'machine', name: string): string =>
-    base.mirror.get(kind, name, team)?.metadata.uid ?? '';
-  const domain = (): string => domainName(team, 'box', uidOf('machine', 'box'));
-  const sessionsOf = async (name: string): Promise<readonly string[]> =>
-    (await on('iscsiadm', '-m', 'session'))
-      .split('\n')
-      .filter((line) => line.includes(diskTargetIqn(uidOf('disk', name))));
-  const mapOf = async (name: string): Promise<string> =>
-    on('multipath', '-ll', `3${unitWwn(uidOf('disk', name))}`);
-  const pathOf = (name: string): string => `/dev/disk/by-id/dm-uuid-mpath-3${unitWwn(uidOf('disk', name))}`;
-  const untilRunning = () =>
-    base.until('machine', 'box', (it) => is(it, 'Ready', 'True', 'Running'), patient);
-  const heard = (disks: number): Promise<readonly ProofLine[]> => hearProof(host, domain(), disks);
+  const untilRunning = (name = 'box') =>
+    base.until('machine', name, (it) => is(it, 'Ready', 'True', 'Running'), patient);
   const pathsShown = (): readonly { portal: string; state: string; message?: string }[] =>
     base.get('storage', 'san')?.status?.hosts?.[0]?.paths ?? [];
-  const qemuPid = (): Promise<string> => on('pidof', 'qemu-system-x86_64');
-  const foreignSession = async (): Promise<string> =>
-    (await on('iscsiadm', '-m', 'session')).split('\n').find((line) => line.includes(foreignTarget)) ?? '';
+  const untilPaths = (reason: 'Ready' | 'PathDown') =>
+    base.until(
+      'storage',
+      'san',
+      (it) => is(it, 'Ready', 'True', reason) && pathsShown().length === 2,
+      patient,
+    );
+  const untilSeen = (what: string, seen: () => Promise<boolean>) =>
+    base.pulse.until(what, async () => ((await seen()) ? true : undefined), patient);
+  const qemuPid = (): Promise<string> => host.on('pidof', 'qemu-system-x86_64');
+  const boots = async (name: string, disks = 2): Promise<readonly number[]> =>
+    (await host.heard(name, disks)).map((it) => it.boots);
 
   it('is ready on a host that is reached by SSH and has the initiator and multipathd', slow, async () => {
     await base.applyAsAdmin(
       secret('san-ssh', 'ovcp-system', {
-        'ssh-privatekey': host.sshPrivateKey,
-        known_hosts: host.sshKnownHosts,
+        'ssh-privatekey': guest.sshPrivateKey,
+        known_hosts: guest.sshKnownHosts,
       }),
       secret('san-chap', 'ovcp-system', { 'chap-password': firstPassword }),
-      secret('deb1', 'ovcp-system', host.secret),
-      hostPool('kvm', [{ name: 'deb1', uri: host.uri, secret: 'deb1' }]),
-      storagePool('local', 'kvm', host.diskDir),
-      sanPool(host),
+      secret('deb1', 'ovcp-system', guest.secret),
+      // Each look at a disk costs the emulated server seconds of its processor.
+      hostPool('kvm', [{ name: 'deb1', uri: guest.uri, secret: 'deb1' }], { auditPeriodSeconds: 3600 }),
+      storagePool('local', 'kvm', guest.diskDir),
+      sanPool(guest),
     );
     await base.until('storage', 'san', (it) => is(it, 'Ready', 'True', 'Ready'), patient);
     expect(base.get('host', 'kvm.deb1')?.status?.attachmentKinds).toContain('block');
-    before = await inventory();
-    expect(await foreignSession()).not.toBe('');
+    before = await host.hostInventory();
+    expect(await host.foreignSession()).not.toBe('');
     const digest = createHash('sha256').update(proofGuestImage()).digest('hex');
-    await base.apply(
-      image('proof', `${base.files.url}/proof.raw`, `sha256:${digest}`, { format: 'raw' }),
-      disk('data', '4Mi', onSan),
-      disk('extra', '8Mi', onSan),
-      disk('spare', '4Mi', onSan),
-    );
+    await base.apply(image('proof', `${base.files.url}/proof.raw`, `sha256:${digest}`, { format: 'raw' }));
     await base.until('image', 'proof', (it) => is(it, 'Ready', 'True'), patient);
-    for (const name of ['data', 'extra', 'spare'])
+    // One after the other: the guest has a fraction of a processor.
+    for (const [name, size] of [
+      ['data', '4Mi'],
+      ['extra', '8Mi'],
+      ['spare', '4Mi'],
+    ] as const) {
+      await base.apply(disk(name, size, onSan));
       await base.until('disk', name, (it) => is(it, 'Ready', 'True', 'Available'), patient);
+    }
     // Nobody is logged in to what no machine needs.
-    expect(await inventory()).toBe(before);
+    expect(await host.hostInventory()).toBe(before);
   });
 
   it('boots a machine from a LUN, over both paths, by a device that names the disk', slow, async () => {
-    await base.apply(box());
+    await base.apply(withDisks('box'));
     await untilRunning();
-    expect(await heard(2)).toMatchObject([
+    expect(await host.heard('box', 2)).toMatchObject([
       { disk: 0x80, boots: 1, sectors: (4 * MIB) / 512 },
       { disk: 0x81, boots: 1, sectors: (4 * MIB) / 512 },
     ]);
-    const xml = await host.virsh('dumpxml', domain());
+    const xml = await guest.virsh('dumpxml', host.domainOf('box'));
     for (const name of ['box.root', 'data']) {
-      expect(xml).toContain(`<source dev='${pathOf(name)}'`);
-      expect(await sessionsOf(name)).toHaveLength(2);
-      expect((await mapOf(name)).match(/active ready running/g)).toHaveLength(2);
+      expect(xml).toContain(`<source dev='${host.pathOf(name)}'`);
+      expect(await host.sessionsOf(name)).toHaveLength(2);
+      expect((await host.mapOf(name)).match(/active ready running/g)).toHaveLength(2);
     }
     expect(xml).toMatch(/<disk type='block' device='disk'>\s*<driver name='qemu' type='raw' cache='none'/);
-    expect(await sessionsOf('extra')).toEqual([]);
-    const initiator = hostInitiatorIqn(base.get('host', 'kvm.deb1')?.metadata.uid ?? '');
-    const shown = await on('iscsiadm', '-m', 'session', '-P', '1');
-    expect(shown.split('\n').filter((line) => line.includes(initiator))).toHaveLength(4);
+    expect(await host.sessionsOf('extra')).toEqual([]);
+    const shown = await host.on('iscsiadm', '-m', 'session', '-P', '1');
+    expect(shown.split('\n').filter((line) => line.includes(host.initiator()))).toHaveLength(4);
     // The host's own name is still its own, and nothing logs in by itself after a restart.
-    expect(await on('cat', '/etc/iscsi/initiatorname.iscsi')).toContain(host.initiatorName);
-    const records = await on('grep', '-rh', 'node.startup', '/etc/iscsi/nodes', '--include=ovcp');
+    expect(await host.on('cat', '/etc/iscsi/initiatorname.iscsi')).toContain(guest.initiatorName);
+    const records = await host.on('grep', '-rh', 'node.startup', '/etc/iscsi/nodes', '--include=ovcp');
     expect(new Set(records.split('\n'))).toEqual(new Set(['node.startup = manual']));
-    expect(await on('find', '/etc/iscsi/nodes', '-name', 'ovcp', '-perm', '/077')).toBe('');
-    await base.until('storage', 'san', () => pathsShown().every(({ state }) => state === 'Up'));
+    expect(await host.on('find', '/etc/iscsi/nodes', '-name', 'ovcp', '-perm', '/077')).toBe('');
+    await untilPaths('Ready');
+    expect(pathsShown().map(({ state }) => state)).toEqual(['Up', 'Up']);
   });
 
   it('goes on by the other path while one is cut, and says so', slow, async () => {
     const pid = await qemuPid();
-    await cutPath(host);
-    await base.until('storage', 'san', (it) => is(it, 'Ready', 'True', 'PathDown'), patient);
+    await cutPath(guest);
+    await untilPaths('PathDown');
     expect(pathsShown().map(({ state }) => state)).toEqual(['Up', 'Down']);
     expect(await qemuPid()).toBe(pid);
     // It reads and writes both disks: they count its boots.
     await base.patch('machine', 'box', { restartRequestedAt: '2100-01-01T00:00:00Z' });
-    await base.pulse.until(
-      'another boot',
-      async () => ((await heard(2)).every(({ boots }) => boots === 2) ? true : undefined),
-      patient,
-    );
-    await healPath(host);
-    await base.until('storage', 'san', (it) => is(it, 'Ready', 'True', 'Ready'), patient);
+    await untilSeen('another boot', async () => (await boots('box')).every((it) => it === 2));
+    await healPath(guest);
+    await untilPaths('Ready');
     expect(pathsShown().map(({ state }) => state)).toEqual(['Up', 'Up']);
-    for (const name of ['box.root', 'data']) expect(await sessionsOf(name)).toHaveLength(2);
+    for (const name of ['box.root', 'data']) expect(await host.sessionsOf(name)).toHaveLength(2);
   });
 
   it('plugs a LUN into the running machine, grows it there, and takes it out again', slow, async () => {
     await untilRunning();
     const pid = await qemuPid();
     await base.patch('machine', 'box', { disks: [root, data, extra] });
-    const capacity = async (): Promise<number> =>
-      Number(
-        /Capacity:\s+(\d+)/.exec(
-          await on('virsh', '-c', 'qemu:///system', 'domblkinfo', domain(), pathOf('extra')),
-        )?.[1] ?? 0,
-      );
-    await base.pulse.until(
-      'the disk',
-      async () => ((await capacity()) === 8 * MIB ? true : undefined),
-      patient,
-    );
-    expect(await sessionsOf('extra')).toHaveLength(2);
+    await untilSeen('the disk', async () => (await host.emulated('box', 'extra')) === 8 * MIB);
+    expect(await host.sessionsOf('extra')).toHaveLength(2);
     await base.patch('disk', 'extra', { size: '16Mi' });
     // What the emulator shows its guest, not what the host sees.
-    const emulated = async (): Promise<boolean> => {
-      const answer = await host.virsh(
-        'qemu-monitor-command',
-        domain(),
-        '{"execute":"query-named-block-nodes"}',
-      );
-      const nodes: { drv: string; image: { filename: string; 'virtual-size': number } }[] =
-        JSON.parse(answer).return;
-      return nodes.some(
-        ({ drv, image }) =>
-          drv === 'raw' && image.filename === pathOf('extra') && image['virtual-size'] === 16 * MIB,
-      );
-    };
-    await base.pulse.until('16 MiB', async () => ((await emulated()) ? true : undefined), patient);
-    expect(await on('blockdev', '--getsize64', pathOf('extra'))).toBe(String(16 * MIB));
+    await untilSeen('16 MiB', async () => (await host.emulated('box', 'extra')) === 16 * MIB);
+    expect(await host.on('blockdev', '--getsize64', host.pathOf('extra'))).toBe(String(16 * MIB));
     await base.patch('machine', 'box', { disks: [root, data] });
     await base.until(
       'disk',
@@ -233,113 +185,112 @@ describe('a StoragePool that hosts log in to', () => {
       (it) => is(it, 'Ready', 'True', 'Available') && it?.status?.claim === undefined,
       patient,
     );
-    expect(await sessionsOf('extra')).toEqual([]);
-    expect(await mapOf('extra')).toBe('');
-    expect(await on('find', '/etc/iscsi/nodes', '-path', `*${uidOf('disk', 'extra')}*`)).toBe('');
+    expect(await host.sessionsOf('extra')).toEqual([]);
+    expect(await host.mapOf('extra')).toBe('');
+    expect(await host.on('find', '/etc/iscsi/nodes', '-path', `*${host.uidOf('disk', 'extra')}*`)).toBe('');
     expect(await qemuPid()).toBe(pid);
   });
+
+  /** The pool gets another Secret, and all paths are made anew with it under the machine. */
+  const rotate = async (keys: Readonly<Record<string, string>>, maxImageSize: string): Promise<void> => {
+    const pid = await qemuPid();
+    const sessions = await host.sessionsOf('data');
+    await base.applyAsAdmin(secret('san-chap', 'ovcp-system', keys));
+    // A change of the pool has its Secrets read at once; else it takes up to a minute.
+    const touched = JSON.stringify({ spec: { maxImageSize } });
+    await base.plane.mustKubectl(['patch', 'storagepool', 'san', '--type=merge', '-p', touched]);
+    await untilSeen('new sessions', async () => {
+      for (const value of Object.values(keys)) {
+        const records = await host.on('grep', '-rhc', value, '/etc/iscsi/nodes', '--include=ovcp');
+        if (records !== '1\n1\n1\n1') return false;
+      }
+      const now = await host.sessionsOf('data');
+      return now.length === 2 && now.every((line) => !sessions.includes(line));
+    });
+    const settled = (): boolean =>
+      pathsShown().length === 2 &&
+      pathsShown().every(({ state, message }) => state === 'Up' && message === undefined);
+    await base.until('storage', 'san', (it) => is(it, 'Ready', 'True', 'Ready') && settled(), patient);
+    expect(await qemuPid()).toBe(pid);
+    expect(await boots('box')).toEqual([2, 2]);
+  };
 
   it('takes a new secret path by path, under the machine', slow, async () => {
-    const pid = await qemuPid();
-    const sessions = await sessionsOf('data');
-    await base.applyAsAdmin(secret('san-chap', 'ovcp-system', { 'chap-password': nextPassword }));
-    // A change of the pool has its Secrets read at once; else it takes up to a minute.
-    const touched = JSON.stringify({ spec: { maxImageSize: '101Gi' } });
-    await base.plane.mustKubectl(['patch', 'storagepool', 'san', '--type=merge', '-p', touched]);
-    const renewed = async (): Promise<true | undefined> => {
-      const records = await on('grep', '-rhc', nextPassword, '/etc/iscsi/nodes', '--include=ovcp');
-      const now = await sessionsOf('data');
-      const fresh = now.length === 2 && now.every((line) => !sessions.includes(line));
-      return records === '1\n1\n1\n1' && fresh ? true : undefined;
-    };
-    await base.pulse.until('new sessions', renewed, patient);
-    await base.until(
-      'storage',
-      'san',
-      (it) => is(it, 'Ready', 'True', 'Ready') && pathsShown().length === 2,
-      patient,
-    );
-    expect(await qemuPid()).toBe(pid);
-    expect((await heard(2)).map(({ boots }) => boots)).toEqual([2, 2]);
+    await rotate({ 'chap-password': nextPassword }, '101Gi');
   });
 
-  it('uses no device that is another disk', slow, async () => {
+  it('has the target prove itself once the Secret says so', slow, async () => {
+    const keys = { 'chap-mutual-user': mutual.user, 'chap-mutual-password': mutual.password };
+    await rotate({ 'chap-password': nextPassword, ...keys }, '102Gi');
+    const shown = await host.on('iscsiadm', '-m', 'session', '-P', '2');
+    const proofs = shown.split('\n').filter((line) => line.trim() === `username_in: ${mutual.user}`);
+    expect(proofs).toHaveLength(4);
+  });
+
+  it('uses no device that is another disk, and believes no other target', slow, async () => {
     await base.stopOperator();
-    const initiator = hostInitiatorIqn(base.get('host', 'kvm.deb1')?.metadata.uid ?? '');
-    const uid = uidOf('disk', 'spare');
-    const lines = [
-      'import sys, rtslib_fb',
-      'tpg = rtslib_fb.TPG(rtslib_fb.Target(rtslib_fb.FabricModule("iscsi"), sys.argv[1], "lookup"), 1, "lookup")',
-      'acl = rtslib_fb.NodeACL(tpg, sys.argv[2])',
-      'acl.chap_userid, acl.chap_password = "ovcp-san", sys.argv[3]',
-      'rtslib_fb.MappedLUN(acl, 1, 1, False)',
-    ];
-    await host.exec(['python3', '-c', lines.join('\n'), diskTargetIqn(uid), initiator, nextPassword]);
-    const untouched = await inventory();
-    // By the account that is not root, with the rights of the documentation.
-    await host.exec(['tee', '/etc/sudoers.d/ovcp'], { stdin: hostSudoers() });
-    await host.exec(['chmod', '440', '/etc/sudoers.d/ovcp']);
-    const shell = openShell('deb1', {
-      host: host.address,
-      port: 22,
-      user: 'ovcp',
-      hostKeys: host.sshKnownHosts,
-      privateKey: host.sshPrivateKey,
-    });
-    const logins = createOpenIscsi(shell, systemClock());
-    const limit = AbortSignal.timeout(300_000);
-    const wish = {
-      targetIqn: diskTargetIqn(uid),
-      lun: DISK_LUN,
-      portals: host.addresses.map((address) => ({ address, port: 3260 })),
-      initiator,
-      wwn: unitWwn(uid),
-      serial: unitSerial(uid),
-      sizeBytes: 4 * MIB,
-      inUse: false,
-      secret: { user: 'ovcp-san', password: nextPassword, version: 'by-hand' },
-    };
+    const login = { user: 'ovcp-san', password: nextPassword, mutual, version: 'by-hand' };
+    const wish = wishFor(guest, host.uidOf('disk', 'spare'), host.initiator(), login);
+    await letIn(guest, wish);
+    const untouched = await host.hostInventory();
+    const ovcp = await openAsOvcp(guest);
+    const limit = AbortSignal.timeout(900_000);
+    const connect = (other: object) => ovcp.logins.connect({ ...wish, ...other }, limit);
     try {
-      const other = { ...wish, serial: unitSerial(uidOf('disk', 'extra')) };
-      await expect(logins.connect(other, limit)).rejects.toMatchObject({
+      await expect(connect({ serial: unitSerial(host.uidOf('disk', 'extra')) })).rejects.toMatchObject({
         kind: 'denied',
         reason: 'DeviceMismatch',
       });
-      expect(await inventory()).toBe(untouched);
-      const wrong = { ...wish, secret: { ...wish.secret, password: 'not-the-password' } };
-      await expect(logins.connect(wrong, limit)).rejects.toMatchObject({ reason: 'LoginFailed' });
-      await logins.connect(wish, limit);
+      expect(await host.hostInventory()).toBe(untouched);
+      const refused = { reason: 'LoginFailed' };
+      const wrong = { ...login, password: 'not-the-password' };
+      await expect(connect({ secret: wrong })).rejects.toMatchObject(refused);
+      const impostor = { ...login, mutual: { ...mutual, password: 'somebody-elses' } };
+      await expect(connect({ secret: impostor })).rejects.toMatchObject(refused);
+      await connect({});
       // As long as something has the device open, nobody is logged out from under it.
-      const holder = 'echo $$ >/run/holder; exec 3<"$1"; exec sleep 900';
-      const reader = host.exec(['sh', '-c', holder, 'sh', pathOf('spare')], { allowFailure: true });
-      await base.pulse.until('a reader', async () =>
-        (await on('sh', '-c', 'dmsetup info -c --noheadings -o open "$1"', 'sh', pathOf('spare'))) === '1'
-          ? true
-          : undefined,
-      );
-      await expect(logins.disconnect(wish, limit)).rejects.toMatchObject({ kind: 'busy' });
-      expect(await sessionsOf('spare')).toHaveLength(2);
-      await on('sh', '-c', 'kill $(cat /run/holder)');
+      const device = host.pathOf('spare');
+      const holder = 'echo $$ >/run/holder; exec 3<"$1"; exec sleep 3000';
+      const reader = guest.exec(['sh', '-c', holder, 'sh', device], { allowFailure: true });
+      const opened = ['dmsetup', 'info', '-c', '--noheadings', '-o', 'open', device];
+      await untilSeen('a reader', async () => (await host.on(...opened)) === '1');
+      await expect(ovcp.logins.disconnect(wish, limit)).rejects.toMatchObject({ kind: 'busy' });
+      expect(await host.sessionsOf('spare')).toHaveLength(2);
+      await host.on('sh', '-c', 'kill $(cat /run/holder)');
       await reader;
-      await logins.disconnect(wish, limit);
-      expect(await inventory()).toBe(untouched);
+      await ovcp.logins.disconnect(wish, limit);
+      expect(await host.hostInventory()).toBe(untouched);
     } finally {
-      shell.close();
+      ovcp.close();
     }
     await base.startOperator();
   });
 
-  it('leaves the host as it was when all is deleted', slow, async () => {
-    const foreign = await foreignSession();
+  it('shows another machine what the first one wrote', slow, async () => {
     await base.remove('machine', 'box');
     await base.untilGone('machine', 'box', patient);
     await base.until('disk', 'data', (it) => it?.status?.claim === undefined, patient);
+    expect(await host.hostInventory()).toBe(before);
+    await base.apply(withDisks('heir'));
+    await untilRunning('heir');
+    expect(await boots('heir')).toEqual([1, 3]);
+    expect(await host.sessionsOf('data')).toHaveLength(2);
+  });
+
+  it('leaves host and server as they were when all is deleted', slow, async () => {
+    const foreign = await host.foreignSession();
+    await base.remove('machine', 'heir');
+    await base.untilGone('machine', 'heir', patient);
+    await base.until('disk', 'data', (it) => it?.status?.claim === undefined, patient);
     await base.remove('disk', 'data', 'extra', 'spare');
-    for (const name of ['box.root', 'data', 'extra', 'spare']) await base.untilGone('disk', name, patient);
-    expect(await inventory()).toBe(before);
-    expect(await foreignSession()).toBe(foreign);
+    for (const name of ['box.root', 'heir.root', 'data', 'extra', 'spare'])
+      await base.untilGone('disk', name, patient);
+    expect(await host.hostInventory()).toBe(before);
+    expect(await host.foreignSession()).toBe(foreign);
     await base.plane.mustKubectl(['delete', 'storagepool', 'san', '--wait=false']);
     await base.untilGone('storage', 'san', patient);
-    for (const password of [firstPassword, nextPassword]) expect(base.operatorLog()).not.toContain(password);
+    expect(await host.serverInventory()).toBe(served);
+    for (const password of [firstPassword, nextPassword, mutual.password])
+      expect(base.operatorLog()).not.toContain(password);
   });
 });

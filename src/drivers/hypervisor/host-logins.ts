@@ -14,6 +14,8 @@ export interface Portal {
 export interface LoginSecret {
   readonly user: string;
   readonly password: string;
+  /** What the target has to prove itself with, or the host does not log in. */
+  readonly mutual?: { readonly user: string; readonly password: string } | undefined;
   /** Changes with the Secret, and tells nothing of it. */
   readonly version: string;
 }

@@ -16,7 +16,7 @@ export interface PoolHost {
 }
 
 /** A HostPool that team-a may use. */
-export const hostPool = (name: string, hosts: readonly PoolHost[]) => ({
+export const hostPool = (name: string, hosts: readonly PoolHost[], more: object = {}) => ({
   ...head('HostPool', name),
   spec: {
     driver: 'libvirt',
@@ -30,6 +30,7 @@ export const hostPool = (name: string, hosts: readonly PoolHost[]) => ({
     allowedNamespaces: { from: 'Selector', selector: { matchLabels: { team: 'a' } } },
     overcommit: { cpuPercent: 1600, memoryPercent: 100 },
     auditPeriodSeconds: 30,
+    ...more,
   },
 });
 

@@ -84,6 +84,17 @@ describe('records of the host', () => {
     expect(two).toContain('node.session.timeo.replacement_timeout = 10\n');
   });
 
+  it('ask the target for its proof where the secret has one', () => {
+    const portal = { address: '192.0.2.31', port: 3260 };
+    const { secret } = sampleWish;
+    if (secret === undefined) throw new Error('the sample has a secret');
+    const mutual = { user: 'san', password: 'the-target-itself' };
+    const text = recordText({ ...sampleWish, secret: { ...secret, mutual } }, portal);
+    expect(text).toContain('node.session.auth.username_in = san\n');
+    expect(text).toContain('node.session.auth.password_in = the-target-itself\n');
+    expect(recordText(sampleWish, portal)).not.toContain('_in = ');
+  });
+
   it('are packed as tar reads them', () => {
     const path = `nodes/${targetIqn}/[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff],3260,1/ovcp`;
     const bytes = archiveOf([{ path, text: 'x'.repeat(513) }]);

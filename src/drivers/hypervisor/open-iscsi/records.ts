@@ -35,6 +35,12 @@ const authOf = ({ secret }: LoginWish): readonly string[] =>
         'node.session.auth.authmethod = CHAP',
         `node.session.auth.username = ${secret.user}`,
         `node.session.auth.password = ${secret.password}`,
+        ...(secret.mutual === undefined
+          ? []
+          : [
+              `node.session.auth.username_in = ${secret.mutual.user}`,
+              `node.session.auth.password_in = ${secret.mutual.password}`,
+            ]),
       ];
 
 export const recordText = (wish: LoginWish, { address, port }: Portal): string =>
