@@ -6,6 +6,7 @@ const long: readonly string[] = [
   'test/e2e/kvm.test.ts',
   'test/e2e/gluster.test.ts',
   'test/e2e/iscsi.test.ts',
+  'test/e2e/lio.test.ts',
   'test/e2e/nfs.test.ts',
   'test/faults/crash-sweep.test.ts',
   'test/faults/budget.test.ts',
