@@ -229,7 +229,7 @@ describe('a StoragePool on NFS', () => {
     let laws: NfsFixture;
     beforeAll(async () => {
       await lab.stopOperator();
-      await onServer('mkdir', '/srv/laws');
+      await onServer('mkdir', '-p', '/srv/laws/shared');
       await onServer('exportfs', '-o', 'rw,no_root_squash,no_subtree_check,fsid=3', '*:/srv/laws');
       laws = await startNfsFixture(host, server, '/srv/laws');
     });
