@@ -9,43 +9,11 @@ import type { KvmHost } from '../../hack/lab/kvm-host.ts';
 import { createLabNetwork, type LabNetwork } from '../../hack/lab/lab-network.ts';
 import { conditionOf, is, type Lab, type Placed, startLab, team } from './harness/lab.ts';
 import { bootDisk, disk, hostPool, hostSecret, image, machine, secret } from './harness/objects.ts';
+import { volumePool } from './harness/servers.ts';
 import { qemuImgInfo } from './harness/truth.ts';
 
 const MiB = 1024 * 1024;
 const onVolume = { storagePoolRef: { name: 'gv0' } };
-
-const storage = (nodes: readonly GlusterNode[]) => ({
-  apiVersion: 'ovcp.dev/v1alpha1',
-  kind: 'StoragePool',
-  metadata: { name: 'gv0' },
-  spec: {
-    driver: 'gluster',
-    hostPoolRefs: [{ name: 'kvm' }],
-    roles: ['Disks', 'Images'],
-    allowedNamespaces: { from: 'All' },
-    gluster: {
-      management: 'Manage',
-      volume: 'gv0',
-      servers: nodes.map(({ name, address }) => ({
-        name,
-        address,
-        credentialsSecretRef: { name: 'gluster-ssh' },
-      })),
-      layout: { type: 'Replicate', replica: 3 },
-      replicaSets: [
-        {
-          name: 'a',
-          bricks: nodes.map(({ name, brickFolder }, at) => ({
-            name: `a${at + 1}`,
-            server: name,
-            path: `${brickFolder}/gv0`,
-          })),
-        },
-      ],
-      deletionPolicy: 'Delete',
-    },
-  },
-});
 
 describe('a StoragePool on Gluster', () => {
   let dir: string;
@@ -123,7 +91,7 @@ describe('a StoragePool on Gluster', () => {
         { name: 'node1', uri: lab.node1.uris.ssh, secret: 'node1' },
         { name: 'node2', uri: lab.node2.uris.ssh, secret: 'node2' },
       ]),
-      storage(gluster.nodes),
+      volumePool('gv0', gluster.nodes),
     );
     const pool = await lab.until('storage', 'gv0', (it) => is(it, 'Ready', 'True', 'Ready'), {
       limitMs: 110_000,

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conditionOf, has } from './api.ts';
 import { type Crasher, createCrasher, modes, type Point, type Target, wordsOf } from './crash-points.ts';
-import { LAN, POOL, SAN, STORE, type Stage, stagesOn } from './flows.ts';
+import { GROUP, LAN, LOGINS, POOL, SAN, STORE, type Stage, stagesOn } from './flows.ts';
 import { type Lab, startLab } from './lab.ts';
 import { differences, normalized } from './normalize.ts';
 import { hostPool, network, storagePool } from './objects.ts';
@@ -27,6 +27,8 @@ const reads: ReadonlySet<string> = new Set(['see', 'take renderSeed', 'take find
 describe.each([
   ['of files', STORE],
   ['of single disks of a storage server', SAN],
+  ['of single disks that hosts log in to', LOGINS],
+  ['of volumes of a volume group', GROUP],
 ])('crash sweep %s', (_title, disks) => {
   const stages = stagesOn(disks);
   let lab: Lab;
@@ -81,9 +83,20 @@ describe.each([
         roles: ['Disks'],
         simulated: { server: { serves: 'Disks' } },
       }),
+      storagePool(LOGINS, [POOL], {
+        topology: 'Shared',
+        roles: ['Disks'],
+        simulated: { server: { serves: 'Disks', attach: 'Host' } },
+      }),
+      storagePool(GROUP, [POOL], {
+        driver: 'lvm',
+        topology: undefined,
+        roles: ['Disks'],
+        lvm: { volumeGroup: 'vg0' },
+      }),
       network(LAN, POOL),
     );
-    for (const name of [STORE, SAN])
+    for (const name of [STORE, SAN, LOGINS, GROUP])
       await api.until('storage', () => has(api.get('StoragePool', name), 'Ready', 'True'));
     await api.until('network', () => has(api.get('VirtualNetwork', LAN), 'Ready', 'True'));
   });

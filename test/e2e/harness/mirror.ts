@@ -21,6 +21,7 @@ export interface Thing {
     readonly resourceVersion: string;
     readonly generation: number;
     readonly finalizers?: readonly string[];
+    readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
   };
   // biome-ignore lint/suspicious/noExplicitAny: objects of every kind, checked by what tests expect of them
