@@ -20,6 +20,7 @@ import {
   secret,
   storagePool,
 } from './harness/objects.ts';
+import { tgtPool } from './harness/servers.ts';
 
 const onSan = { storagePoolRef: { name: 'san' } };
 const login = { user: 'ovcp-san', password: 'a-secret-for-chap' };
@@ -27,30 +28,6 @@ const login = { user: 'ovcp-san', password: 'a-secret-for-chap' };
 const slow = { timeout: 400_000 };
 const hard = { shutdown: { mode: 'Hard', timeoutSeconds: 1 } };
 const nextPassword = 'another-secret-for-chap';
-
-const san = (target: IscsiTarget) => ({
-  apiVersion: 'ovcp.dev/v1alpha1',
-  kind: 'StoragePool',
-  metadata: { name: 'san' },
-  spec: {
-    driver: 'iscsi',
-    hostPoolRefs: [{ name: 'kvm' }],
-    roles: ['Disks'],
-    allowedNamespaces: { from: 'All' },
-    iscsi: {
-      target: {
-        software: 'TGT',
-        address: target.address,
-        user: target.sudoUser,
-        credentialsSecretRef: { name: 'san-ssh' },
-        portals: [`${target.portal.address}:${target.portal.port}`],
-      },
-      backing: { type: 'Files', files: { path: `${target.lunFolder}/san` } },
-      chap: { credentialsSecretRef: { name: 'san-chap' } },
-      attach: 'QEMU',
-    },
-  },
-});
 
 /** What tgtadm shows of one target. */
 interface Shown {
@@ -144,7 +121,7 @@ describe('a StoragePool on an iSCSI target', () => {
         { name: 'node2', uri: lab.node2.uris.ssh, secret: 'node2' },
       ]),
       storagePool('local', 'kvm', lab.node1.diskDir),
-      san(target),
+      tgtPool('san', target),
     );
     const pool = await lab.until(
       'storage',

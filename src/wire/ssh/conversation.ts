@@ -74,7 +74,7 @@ const createInput = () => {
 };
 
 type Kept = {
-  readonly key: string;
+  readonly question: Pick<Question, 'argv' | 'head'>;
   readonly program: Program;
   readonly input: ReturnType<typeof createInput>;
   readonly output: Reader;
@@ -83,7 +83,10 @@ type Kept = {
   over: boolean;
 };
 
-const keyOf = ({ argv, head }: Question): string => JSON.stringify([argv, head]);
+const isOf = ({ question }: Kept, { argv, head }: Question): boolean =>
+  question.head === head &&
+  question.argv.length === argv.length &&
+  question.argv.every((word, at) => word === argv[at]);
 
 const start = async (
   runner: Pick<SshRunner, 'start'>,
@@ -95,7 +98,8 @@ const start = async (
   const limits = { timeoutMs: Number.POSITIVE_INFINITY, stdin: input.bytes };
   const program = await runner.start(question.argv, limits, life.signal);
   const output = createReader(program.stdout);
-  const kept: Kept = { key: keyOf(question), program, input, output, life, over: false };
+  const { argv, head } = question;
+  const kept: Kept = { question: { argv, head }, program, input, output, life, over: false };
   const note = (): void => {
     kept.over = true;
   };
@@ -112,11 +116,11 @@ const createShelf = () => {
     return found?.kept;
   };
   return {
-    take: (key: string): Kept | undefined => {
+    take: (question: Question): Kept | undefined => {
       for (let at = idle.length - 1; at >= 0; at -= 1) {
         const kept = idle[at]?.kept;
         if (kept?.over === true) drop(at);
-        else if (kept?.key === key) return drop(at);
+        else if (kept !== undefined && isOf(kept, question)) return drop(at);
       }
       return undefined;
     },
@@ -169,7 +173,7 @@ export const createConversations = (runner: Pick<SshRunner, 'start'>): Conversat
 
   const converse = async (question: Question, options: Limits, signal: AbortSignal): Promise<Said> => {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, maxOutputBytes = DEFAULT_OUTPUT_BYTES } = options;
-    const found = shelf.take(keyOf(question));
+    const found = shelf.take(question);
     if (found === undefined) shelf.shrink(AT_ONCE - asked);
     const life = found?.life ?? new AbortController();
     const limit = createLimit(question, life);
