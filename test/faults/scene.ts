@@ -60,10 +60,25 @@ export const setScene = async (lab: Lab, name: string, options: SceneOptions = {
       throw new Error(`${(error as Error).message}; it is ${JSON.stringify(seen())}`);
     });
   };
+  /** What waits afterwards shall not take the state before a change for the one after it. */
+  const seen = async (vm: string, written: Thing | undefined): Promise<void> => {
+    if (written === undefined) return;
+    const { uid, generation = 0 } = written.metadata;
+    await api.until(`${name}/${vm} as written`, () => {
+      const now = api.get('VirtualMachine', vm, name)?.metadata;
+      // One that is going may be gone before it was seen.
+      return now === undefined
+        ? written.metadata.deletionTimestamp !== undefined
+        : now.uid !== uid || (now.generation ?? 0) >= generation;
+    });
+  };
   const scene: Scene = {
     name,
     hosts: hosts.map((host) => host.name),
-    make: (vm, spec = {}) => api.apply(machine(vm, name, name, spec)),
+    make: async (vm, spec = {}) => {
+      await api.apply(machine(vm, name, name, spec));
+      await seen(vm, await api.read('VirtualMachine', vm, name));
+    },
     vm: (vm = 'm') => api.get('VirtualMachine', vm, name),
     uuid: (vm = 'm') => {
       const uid = api.get('VirtualMachine', vm, name)?.metadata.uid;
@@ -71,14 +86,9 @@ export const setScene = async (lab: Lab, name: string, options: SceneOptions = {
       return vmUuid(lab.checker.facts().clusterId, uid);
     },
     domain: (vm = 'm') => world.hand.machine(scene.uuid(vm)),
-    // What waits afterwards shall not take the state before the change for the one after it.
     patch: async (vm, spec) => {
       const patched = await api.patch('VirtualMachine', vm, name, { spec });
-      const { generation = 0 } = patched.metadata;
-      await api.until(
-        `${name}/${vm} as patched`,
-        () => (api.get('VirtualMachine', vm, name)?.metadata.generation ?? generation) >= generation,
-      );
+      await seen(vm, patched);
       return patched;
     },
     told,

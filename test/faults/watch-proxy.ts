@@ -17,7 +17,7 @@ export type Break = 'cut' | 'expire' | 'fail' | 'truncate';
 export interface WatchProxy {
   /** For the operator; every request goes on with the administrator's credentials. */
   readonly access: ClusterAccess;
-  /** Ends all open watches that way; answers how many there were. */
+  /** Ends all open watches that way, none of which counts as open any more; answers how many there were. */
   breakAll(how: Break): number;
   /** From now on nothing of watches of these kinds is passed on; `thaw` passes on all that came meanwhile. */
   freeze(...plurals: readonly string[]): void;
@@ -33,7 +33,7 @@ interface Watch {
   readonly plural: string;
   readonly answer: ServerResponse;
   readonly held: Buffer[];
-  upstream: IncomingMessage | undefined;
+  readonly upstream: IncomingMessage;
 }
 
 const errorEvent = (code: number, reason: string): string =>
@@ -110,7 +110,11 @@ export const startWatchProxy = async (kubeconfig: string): Promise<WatchProxy> =
     },
     breakAll: (how) => {
       const broken = [...watches];
-      for (const { answer } of broken) spoil(answer, how);
+      watches.clear();
+      for (const { answer, upstream } of broken) {
+        upstream.destroy();
+        spoil(answer, how);
+      }
       return broken.length;
     },
     freeze: (...plurals) => plurals.forEach((plural) => frozen.add(plural)),
