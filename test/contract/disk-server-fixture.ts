@@ -48,6 +48,8 @@ export interface DiskServerFixture {
   /** Another pool on the same machine, with a place of its own. */
   openOther(): Promise<StorageServer>;
   readonly hands: ServerHands;
+  /** How many disks are many; more than the driver works on at a time (agent.ts). */
+  readonly many: number;
   teardown(): Promise<void>;
 }
 
@@ -105,7 +107,8 @@ export const present = async ({ disks }: Bench, disk: DiskIdentity): Promise<Pre
 /** Whatever is left of these disks goes. */
 export const dropDisks = async ({ disks }: Bench, ...all: readonly DiskIdentity[]): Promise<void> => {
   for (const disk of all) {
-    for (const iqn of [hostA, hostB, hostC]) {
+    const sight = await disks.see(disk, never);
+    for (const iqn of sight.kind === 'absent' ? [] : sight.published) {
       await disks.take(disk, { kind: 'revoke', initiator: { iqn } }, never);
     }
     await disks.take(disk, { kind: 'delete' }, never);

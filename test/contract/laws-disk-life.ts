@@ -219,7 +219,7 @@ export const lifeLaws: readonly DiskLaw[] = [
     id: 'D-13',
     title: 'many disks at once do not fail for load',
     check: async (bench) => {
-      const all = Array.from({ length: 24 }, freshDiskId);
+      const all = Array.from({ length: bench.fixture.many }, freshDiskId);
       // Busy is told and not waited for: whoever is told so asks again.
       const take = async (diskUid: (typeof all)[number], step: ServedStep): Promise<void> => {
         try {

@@ -160,6 +160,15 @@ def write_whole(path, text, mode=0o600):
     sync_folder(folder)
 
 
+@contextlib.contextmanager
+def opened(path, flags):
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
 def write_at(fd, data, offset):
     """All of it: where room is short a write may take a part and say nothing."""
     view = memoryview(data)

@@ -35,9 +35,16 @@ class Room:
         self.request = request
         self.backing = backing_of(request)
         self.server = server_of(request, self.backing)
-        self.uid = request.get('disk')
+        self.uid, self.deleted = request.get('disk'), False
         if self.uid is not None:
             checked_uid(self.uid)
+
+    def seen(self):
+        # First: what changes from here on makes it an older one.
+        stamp = stamp_of(self.request['pool'], self.uid)
+        seen = None if self.deleted else self.backing.disk(self.uid)
+        # A record without its data is no disk: somebody would take it for one that is yet to be made.
+        return {'stamp': stamp, 'disk': None if seen is None else {**seen, **self.server.sight(self.uid)}}
 
     def complete(self, uid):
         seen = self.finished(uid)
@@ -69,8 +76,8 @@ class Room:
         if sight['published'] or sight['sessions']:
             raise Refused('conflict', 'the disk is published to a host')
 
-    def made(self, size, write):
-        """Makes the disk unless it is there and complete; whatever fails leaves nothing of it."""
+    def made(self, write):
+        """Makes the disk whole unless it is there and complete; whatever fails leaves nothing of it."""
         with one_maker(self.uid):
             self.server.check()
             seen = self.backing.disk(self.uid)
@@ -81,7 +88,6 @@ class Room:
                     renew_stamp(self.uid)
                 try:
                     write()
-                    self.backing.finish(self.uid)
                 except BaseException as error:
                     cause = self.backing.cause_of(error)
                     # What cannot be removed stays unfinished, and is made anew.
@@ -93,61 +99,42 @@ class Room:
                 self.server.serve(self.uid)
 
 
-def op_see(request):
-    room = Room(request)
+def op_see(room):
     room.server.check()
-    # First: what changes from here on makes it an older one.
-    stamp = stamp_of(request['pool'], room.uid)
-    seen = room.backing.disk(room.uid)
-    # A record without its data is no disk: somebody would take it for one that is yet to be made.
-    return {'stamp': stamp, 'disk': None if seen is None else {**seen, **room.server.sight(room.uid)}}
+    return room.seen()
 
 
-def op_list(request):
-    room = Room(request)
+def op_list(room):
     room.server.check()
     return sorted(set(room.backing.disks()) | set(room.server.owned()))
 
 
-def op_blank(request):
-    room = Room(request)
-
-    def write():
-        room.backing.start(room.uid, request['size'])
-        fd = os.open(room.backing.device(room.uid), os.O_RDWR | os.O_CLOEXEC)
-        try:
-            room.backing.zero(fd, 0, os.lseek(fd, 0, os.SEEK_END))
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-    room.made(request['size'], write)
+def op_blank(room):
+    room.made(lambda: room.backing.blank(room.uid, room.request['size']))
 
 
-def op_clone(request):
-    room = Room(request)
-    source = checked_uid(request['from'])
+def op_clone(room):
+    source = checked_uid(room.request['from'])
     if source == room.uid:
         raise Refused('invalid', 'a disk is no copy of itself')
 
     def write():
         with one_maker(source):
-            if room.complete(source)['size'] > request['size']:
+            if room.complete(source)['size'] > room.request['size']:
                 raise Refused('invalid', 'the copy would be smaller than its source', 'DiskSmallerThanImage')
             room.unused(source)
-            room.backing.clone(room.uid, source, request['size'])
+            room.backing.clone(room.uid, source, room.request['size'])
+            room.backing.finish(room.uid)
 
-    room.made(request['size'], write)
+    room.made(write)
 
 
-def op_fill(request):
-    room = Room(request)
-    size = request['size']
+def op_fill(room):
+    size = room.request['size']
 
     def write():
         room.backing.start(room.uid, size)
-        fd = os.open(room.backing.device(room.uid), os.O_RDWR | os.O_CLOEXEC)
-        try:
+        with opened(room.backing.device(room.uid), os.O_RDWR) as fd:
             end = 0
             for offset, piece in frames_in():
                 hole = isinstance(piece, int)
@@ -160,20 +147,18 @@ def op_fill(request):
                     write_at(fd, piece, offset)
             room.backing.zero(fd, end, os.lseek(fd, 0, os.SEEK_END) - end)
             os.fsync(fd)
-        finally:
-            os.close(fd)
+        room.backing.finish(room.uid)
 
-    room.made(size, write)
+    room.made(write)
 
 
-def op_grow(request):
-    room = Room(request)
+def op_grow(room):
     with one_maker(room.uid):
         room.server.check()
-        if room.finished(room.uid)['size'] < request['size']:
+        if room.finished(room.uid)['size'] < room.request['size']:
             with server_lock():
                 room.server.before_resize(room.uid)
-            room.backing.resize(room.uid, request['size'])
+            room.backing.resize(room.uid, room.request['size'])
             room.warm()
             with server_lock():
                 # Meanwhile somebody may have mended the target with the old size.
@@ -184,8 +169,7 @@ def op_grow(request):
             room.server.serve(room.uid)
 
 
-def op_delete(request):
-    room = Room(request)
+def op_delete(room):
     with one_maker(room.uid):
         room.server.check()
         with server_lock():
@@ -193,6 +177,7 @@ def op_delete(request):
             room.server.unserve(room.uid)
         room.backing.spoil(room.uid)
         room.backing.remove(room.uid)
+        room.deleted = True
         forget_stamp(room.uid)
 
 
@@ -217,46 +202,39 @@ def pieces_of(fd, size):
         yield size - at
 
 
-def op_read(request):
-    room = Room(request)
+def op_read(room):
     with one_maker(room.uid):
         room.server.check()
         size = room.complete(room.uid)['size']
         room.unused(room.uid)
-        fd = open_fresh(room.backing.device(room.uid))
-        try:
+        with opened_fresh(room.backing.device(room.uid)) as fd:
             frames_out(pieces_of(fd, size))
-        finally:
-            os.close(fd)
 
 
-def op_publish(request):
-    room = Room(request)
+def op_publish(room):
     with one_maker(room.uid):
         room.server.check()
         room.complete(room.uid)
         with server_lock():
             room.current()
-            if request.get('alone') and set(room.server.sight(room.uid)['published']) - {request['initiator']}:
+            if room.request.get('alone') and set(room.server.sight(room.uid)['published']) - {room.request['initiator']}:
                 raise Refused('conflict', 'another host is let in')
             renew_stamp(room.uid)
-            room.server.publish(room.uid, request['initiator'])
+            room.server.publish(room.uid, room.request['initiator'])
 
 
-def op_revoke(request):
-    room = Room(request)
+def op_revoke(room):
     room.server.check()
     with server_lock():
         room.current()
-        cut_off(lambda: renew_stamp(room.uid), lambda: room.server.revoke(room.uid, request['initiator']))
+        cut_off(lambda: renew_stamp(room.uid), lambda: room.server.revoke(room.uid, room.request['initiator']))
     serve_again(room, room.server.closed())
 
 
-def op_revoke_all(request):
-    room = Room(request)
+def op_revoke_all(room):
     room.server.check()
     with server_lock():
-        cut_off(lambda: renew_stamps(request['pool']), lambda: room.server.revoke_all(request['initiator']))
+        cut_off(lambda: renew_stamps(room.request['pool']), lambda: room.server.revoke_all(room.request['initiator']))
     serve_again(room, room.server.closed())
 
 
@@ -284,25 +262,21 @@ def serve_again(room, uids):
                 room.server.serve(uid)
 
 
-def op_survey(request):
-    room = Room(request)
+def op_survey(room):
     backing = room.backing.look()
     disks = room.backing.disks() if backing['state'] == 'ready' else {}
     return {'backing': backing, 'disks': len(set(disks) | set(room.server.owned())), 'server': room.server.survey(disks)}
 
 
-def op_prepare(request):
-    room = Room(request)
+def op_prepare(room):
     room.backing.prepare()
 
 
-def op_forget(request):
-    room = Room(request)
-    room.backing.forget(request['erase'])
+def op_forget(room):
+    room.backing.forget(room.request['erase'])
 
 
-def op_mend(request):
-    room = Room(request)
+def op_mend(room):
     room.server.check()
     disks = room.backing.disks()
     with server_lock():
@@ -324,10 +298,10 @@ def as_seen(backing, disks):
 
 
 def seen_after(run):
-    def step(request):
-        run(request)
+    def step(room):
+        run(room)
         try:
-            return {'seen': op_see(request)}
+            return {'seen': room.seen()}
         except (Refused, OSError):
             # What was done, and proved, stays so: whoever asks has to look.
             return None
@@ -335,7 +309,11 @@ def seen_after(run):
     return step
 
 
+def asked(run):
+    return lambda request: run(Room(request))
+
+
+STEPS = ('blank', 'clone', 'grow', 'delete', 'publish', 'revoke')
 OPERATIONS = {name[3:]: run for name, run in list(globals().items()) if name.startswith('op_')}
-for name in ('blank', 'clone', 'grow', 'delete', 'publish', 'revoke'):
-    OPERATIONS[name] = seen_after(OPERATIONS[name])
+OPERATIONS = {name: asked(seen_after(run) if name in STEPS else run) for name, run in OPERATIONS.items()}
 `;

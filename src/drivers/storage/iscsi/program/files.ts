@@ -135,11 +135,14 @@ class Files:
     def start(self, uid, size):
         self.check()
         self.mark_unfinished(uid)
-        fd = os.open(self.path(uid), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
+        with opened(self.path(uid), os.O_RDWR | os.O_CREAT | os.O_TRUNC) as fd:
             os.ftruncate(fd, size)
-        finally:
-            os.close(fd)
+
+    def blank(self, uid, size):
+        self.start(uid, size)
+        with opened(self.path(uid), os.O_RDWR) as fd:
+            os.fsync(fd)
+        self.finish(uid)
 
     def zero(self, fd, offset, length):
         """A fresh file reads as zeros."""
@@ -156,19 +159,14 @@ class Files:
         sync_folder(self.folder)
 
     def resize(self, uid, size):
-        fd = os.open(self.path(uid), os.O_RDWR | os.O_CLOEXEC)
-        try:
+        with opened(self.path(uid), os.O_RDWR) as fd:
             if os.fstat(fd).st_size < size:
                 os.ftruncate(fd, size)
                 os.fsync(fd)
-        finally:
-            os.close(fd)
 
     def clone(self, uid, source, size):
         self.start(uid, size)
-        origin = os.open(self.path(source), os.O_RDONLY | os.O_CLOEXEC)
-        copy = os.open(self.path(uid), os.O_RDWR | os.O_CLOEXEC)
-        try:
+        with opened(self.path(source), os.O_RDONLY) as origin, opened(self.path(uid), os.O_RDWR) as copy:
             length = os.fstat(origin).st_size
             try:
                 fcntl.ioctl(copy, FICLONE, origin)
@@ -182,7 +180,4 @@ class Files:
             if size > length:
                 os.ftruncate(copy, size)
             os.fsync(copy)
-        finally:
-            os.close(origin)
-            os.close(copy)
 `;

@@ -18,15 +18,16 @@ def zero_out(fd, offset, length):
         offset, length = offset + step, length - step
 
 
-def open_fresh(path):
+@contextlib.contextmanager
+def opened_fresh(path):
     """
     For reading. Target software in the kernel writes past the cache through which we read, and keeps the device open,
     so that what was read before stays there.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    if stat.S_ISBLK(os.fstat(fd).st_mode):
-        fcntl.ioctl(fd, BLKFLSBUF)
-    return fd
+    with opened(path, os.O_RDONLY) as fd:
+        if stat.S_ISBLK(os.fstat(fd).st_mode):
+            fcntl.ioctl(fd, BLKFLSBUF)
+        yield fd
 
 
 class Volumes:
@@ -138,14 +139,28 @@ class Volumes:
         return self.described(row)
 
     def start(self, uid, size):
+        self.create(uid, size, '--addtag', MAKING)
+
+    def blank(self, uid, size):
+        if self.thin is not None:
+            # Whole as soon as it is there: the pool zeroes what is taken from it.
+            self.create(uid, size)
+            return
+        self.start(uid, size)
+        with opened(self.device(uid), os.O_RDWR) as fd:
+            zero_out(fd, 0, os.lseek(fd, 0, os.SEEK_END))
+            os.fsync(fd)
+        self.finish(uid)
+
+    def create(self, uid, size, *tags):
         if self.disk(uid) is not None:
             self.remove(uid)
         self.check_room()
-        tags = ['--addtag', self.tag, '--addtag', MAKING]
+        made = ('lvcreate', '--yes', '-n', self.name(uid), '--addtag', self.tag, *tags)
         if self.thin is None:
-            self.change('lvcreate', '--yes', '--wipesignatures', 'n', '-n', self.name(uid), '-L', '%db' % size, *tags, self.group)
+            self.change(*made, '--wipesignatures', 'n', '-L', '%db' % size, self.group)
         else:
-            self.change('lvcreate', '--yes', '-n', self.name(uid), '-V', '%db' % size, '--thinpool', self.thin, *tags, self.group)
+            self.change(*made, '-V', '%db' % size, '--thinpool', self.thin, self.group)
 
     def zero(self, fd, offset, length):
         if self.thin is None:
@@ -155,10 +170,7 @@ class Volumes:
         self.change('lvchange', '--deltag', MAKING, '%s/%s' % (self.group, self.name(uid)))
 
     def spoil(self, uid):
-        """A complete disk is no longer; what is absent stays so."""
-        seen = self.disk(uid)
-        if seen is not None and seen['complete']:
-            self.change('lvchange', '--addtag', MAKING, '%s/%s' % (self.group, self.name(uid)))
+        """A volume goes whole or not at all."""
 
     def remove(self, uid):
         if self.disk(uid) is not None:
@@ -175,12 +187,9 @@ class Volumes:
         self.change('lvchange', '--addtag', GROWING + str(before), volume)
         if int(self.volumes()[self.name(uid)]['lv_size']) < size:
             self.change('lvextend', '--yes', '-L', '%db' % size, volume)
-        fd = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
-        try:
+        with opened(self.device(uid), os.O_RDWR) as fd:
             zero_out(fd, before, os.lseek(fd, 0, os.SEEK_END) - before)
             os.fsync(fd)
-        finally:
-            os.close(fd)
         self.change('lvchange', '--deltag', GROWING + str(before), volume)
 
     def clone(self, uid, source, size):
@@ -196,9 +205,7 @@ class Volumes:
         self.resize(uid, size)
 
     def copy(self, uid, source):
-        origin = open_fresh(self.device(source))
-        copy = os.open(self.device(uid), os.O_RDWR | os.O_CLOEXEC)
-        try:
+        with opened_fresh(self.device(source)) as origin, opened(self.device(uid), os.O_RDWR) as copy:
             at, length = 0, os.lseek(origin, 0, os.SEEK_END)
             while at < length:
                 data = os.pread(origin, CHUNK, at)
@@ -206,9 +213,6 @@ class Volumes:
                 at += len(data)
             zero_out(copy, at, os.lseek(copy, 0, os.SEEK_END) - at)
             os.fsync(copy)
-        finally:
-            os.close(origin)
-            os.close(copy)
 
 
 def backing_of(request):
