@@ -105,7 +105,10 @@ export const present = async ({ disks }: Bench, disk: DiskIdentity): Promise<Pre
 };
 
 /** Whatever is left of these disks goes. */
-export const dropDisks = async ({ disks }: Bench, ...all: readonly DiskIdentity[]): Promise<void> => {
+export const dropDisks = async (
+  { disks }: Pick<Bench, 'disks'>,
+  ...all: readonly DiskIdentity[]
+): Promise<void> => {
   for (const disk of all) {
     const sight = await disks.see(disk, never);
     for (const iqn of sight.kind === 'absent' ? [] : sight.published) {

@@ -9,8 +9,8 @@ import type {
   StorageServer,
 } from '../../../src/drivers/storage/contract.ts';
 import { createIscsiDriver } from '../../../src/drivers/storage/iscsi/driver.ts';
-import { createServerLinks } from '../../../src/drivers/storage/server-link.ts';
-import { hostA, hostB, settlePool } from '../../contract/disk-server-fixture.ts';
+import { createServerLinks, type ServerLink } from '../../../src/drivers/storage/server-link.ts';
+import { dropDisks, hostA, hostB, settlePool } from '../../contract/disk-server-fixture.ts';
 import { freshUid, mib, never } from '../../contract/fixture.ts';
 import { createInitiator } from '../../contract/fixtures/iscsi-initiator.ts';
 import {
@@ -35,12 +35,17 @@ const identity = { clusterId: 'integration', poolUid: freshUid(), poolName: 'san
 
 let lab: LioLab;
 let foreign = '';
-const driver = createIscsiDriver(createServerLinks());
+const links = createServerLinks();
+const driver = createIscsiDriver(links);
+let link: ServerLink | undefined;
 beforeAll(async () => {
   lab = await startLioLab();
+  // Kept between the tests, as by an operator: each connection and program costs seconds to begin.
+  link = links.open(endpointOf(lab));
   foreign = await foreignThings(lab);
 }, 900_000);
 afterAll(async () => {
+  link?.close();
   await lab?.stop();
 });
 
@@ -71,9 +76,8 @@ const revoke = async ({ disks }: Pool, disk: DiskIdentity, iqn: string): Promise
   await disks.take(disk, { kind: 'revoke', initiator: { iqn } }, never);
 };
 
-const drop = async ({ disks }: Pick<Pool, 'disks'>, disk: DiskIdentity): Promise<void> => {
-  for (const iqn of [hostA, hostB]) await disks.take(disk, { kind: 'revoke', initiator: { iqn } }, never);
-  await disks.take(disk, { kind: 'delete' }, never);
+const drop = async (pool: Pick<Pool, 'disks'>, disk: DiskIdentity): Promise<void> => {
+  await dropDisks(pool, disk);
   left.delete(disk);
 };
 
