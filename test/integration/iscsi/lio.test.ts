@@ -1,95 +1,39 @@
 /** LIO as a whole on a real, emulated kernel: what its laws (test/contract) do not show. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { run, waitUntil } from '../../../hack/lab/process.ts';
-import type {
-  DiskIdentity,
-  DiskServer,
-  IscsiWish,
-  ServedDisk,
-  StorageServer,
-} from '../../../src/drivers/storage/contract.ts';
-import { createIscsiDriver } from '../../../src/drivers/storage/iscsi/driver.ts';
-import { createServerLinks, type ServerLink } from '../../../src/drivers/storage/server-link.ts';
-import { dropDisks, hostA, hostB, settlePool } from '../../contract/disk-server-fixture.ts';
-import { freshUid, mib, never } from '../../contract/fixture.ts';
+import { hostA, hostB, settlePool } from '../../contract/disk-server-fixture.ts';
+import { freshUid, never } from '../../contract/fixture.ts';
 import { createInitiator } from '../../contract/fixtures/iscsi-initiator.ts';
 import {
   chap,
   closedTarget,
   digestOf,
   end,
-  endpointOf,
   foreignThings,
   granted,
   type LioLab,
   startLioLab,
   stayLoggedIn,
-  wishOf,
   wwidOnHost,
 } from '../../contract/fixtures/lio-guest.ts';
+import { createLioPools, identity, size } from './lio-pools.ts';
 
 /** Everything here waits for an emulated machine, which may share two cores with others. */
 const patient = { timeout: 900_000 };
-const size = 8 * mib;
-const identity = { clusterId: 'integration', poolUid: freshUid(), poolName: 'san' };
-
 let lab: LioLab;
 let foreign = '';
-const links = createServerLinks();
-const driver = createIscsiDriver(links);
-let link: ServerLink | undefined;
+const pools = createLioPools(() => lab);
+const { open, make, revoke, drop, servedOf } = pools;
 beforeAll(async () => {
   lab = await startLioLab();
-  // Kept between the tests, as by an operator: each connection and program costs seconds to begin.
-  link = links.open(endpointOf(lab));
+  pools.keepConnection();
   foreign = await foreignThings(lab);
 }, 900_000);
+afterEach(pools.dropLeft, 300_000);
 afterAll(async () => {
-  link?.close();
+  pools.close();
   await lab?.stop();
 });
-
-interface Pool {
-  readonly server: StorageServer;
-  readonly disks: DiskServer;
-}
-
-const open = (more: Partial<IscsiWish> = {}, poolUid = identity.poolUid, user = 'root'): Pool => {
-  const settings = { identity: { ...identity, poolUid }, endpoints: [endpointOf(lab, user)] };
-  const server = driver.open({ ...settings, wish: wishOf(lab, more) });
-  if (server.disks === undefined) throw new Error('no disks');
-  return { server, disks: server.disks };
-};
-
-/** Disks of the test that runs, for when it fails in the middle. */
-const left = new Map<DiskIdentity, DiskServer>();
-
-const make = async ({ disks }: Pool, ...hosts: string[]): Promise<DiskIdentity> => {
-  const disk = { diskUid: freshUid() };
-  left.set(disk, disks);
-  await disks.take(disk, { kind: 'createBlank', sizeBytes: size }, never);
-  for (const iqn of hosts) await disks.take(disk, { kind: 'publish', initiator: { iqn } }, never);
-  return disk;
-};
-
-const revoke = async ({ disks }: Pool, disk: DiskIdentity, iqn: string): Promise<void> => {
-  await disks.take(disk, { kind: 'revoke', initiator: { iqn } }, never);
-};
-
-const drop = async (pool: Pick<Pool, 'disks'>, disk: DiskIdentity): Promise<void> => {
-  await dropDisks(pool, disk);
-  left.delete(disk);
-};
-
-afterEach(async () => {
-  for (const [disk, disks] of left) await drop({ disks }, disk);
-}, 300_000);
-
-const servedOf = async ({ disks }: Pool, disk: DiskIdentity): Promise<ServedDisk> => {
-  const sight = await disks.see(disk, never);
-  if (sight.kind === 'absent') throw new Error('the disk is absent');
-  return sight.served;
-};
 
 const as = (iqn: string, secret = chap) => createInitiator(lab.dir, iqn, secret);
 const url = (path: string): string => `iscsi://${chap.user}%${chap.password}@${lab.guest.address}/${path}`;
@@ -317,9 +261,9 @@ describe('LIO as a server', patient, () => {
     expect(await look()).toMatchObject({ state: 'Degraded', reason: 'StoragePoolNearlyFull' });
     await fill(54, 62);
     expect(await look()).toMatchObject({ state: 'Degraded', reason: 'StoragePoolFull' });
-    await expect(make(pool)).rejects.toMatchObject({ name: 'Fault', reason: 'StoragePoolFull' });
+    const more = pool.disks.take({ diskUid: freshUid() }, { kind: 'createBlank', sizeBytes: size }, never);
+    await expect(more).rejects.toMatchObject({ name: 'Fault', reason: 'StoragePoolFull' });
     expect(await pool.disks.list(never)).toEqual([]);
-    left.clear();
     await lab.text('lvremove', '-qq', '--yes', `${volumeGroup}/tiny`);
     await pool.server.close();
   });
