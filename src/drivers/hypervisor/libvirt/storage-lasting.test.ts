@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { errorCodes, LibvirtError } from '../../../wire/libvirt/errors.ts';
 import type { Remote } from './remote.ts';
-import { makeLasting } from './storage-lasting.ts';
+import { flush, makeLasting } from './storage-lasting.ts';
 
 const place = {
   clusterId: 'c',
@@ -58,5 +58,16 @@ describe('a file that is to last', () => {
     const { calls, slept, shelf } = noting();
     await makeLasting(shelf, 'ovcp-disk-a.raw', never);
     expect([calls, slept]).toEqual([[], [60_000]]);
+  });
+
+  it('is flushed where that is possible, and not waited for, when what it is made from stays', async () => {
+    const [able, unable] = [noting(), noting(new LibvirtError('STORAGE_VOL_RESIZE', fields))];
+    const said = [
+      await flush(able.shelf, 'ovcp-disk-a.qcow2', never),
+      await flush(unable.shelf, 'ovcp-disk-a.qcow2', never),
+      await flush(unable.shelf, 'ovcp-image-a.iso', never),
+    ];
+    expect(said).toEqual([true, false, false]);
+    expect([able.slept, unable.slept]).toEqual([[], []]);
   });
 });

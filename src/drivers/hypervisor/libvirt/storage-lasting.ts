@@ -10,16 +10,20 @@ import { saidNo } from './to-fault.ts';
 /** Linux writes back by itself what is older than 30 s, and looks every 5 s (vm.dirty_*_centisecs). */
 const WRITE_BACK_MS = 60_000;
 
-export const makeLasting = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<void> => {
-  // A raw file is resized without a flush.
-  if (name.endsWith('.raw')) return shelf.sleep(WRITE_BACK_MS, signal);
+/** Answers whether it could be done: a raw file is resized without a flush, and one that is longer than its disk is not. */
+export const flush = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<boolean> => {
+  if (!name.endsWith('.qcow2')) return false;
   const vol = handleOf(shelf.place, name);
   const { capacity } = await shelf.remote.call('STORAGE_VOL_GET_INFO', { vol }, signal);
   try {
     await shelf.remote.call('STORAGE_VOL_RESIZE', { vol, capacity, flags: 0 }, signal);
+    return true;
   } catch (error) {
-    // Nor does libvirt resize what is written so full that its file is longer than the disk.
     if (!saidNo(error, errorCodes.invalidArgument)) throw error;
-    await shelf.sleep(WRITE_BACK_MS, signal);
+    return false;
   }
+};
+
+export const makeLasting = async (shelf: Shelf, name: string, signal: AbortSignal): Promise<void> => {
+  if (!(await flush(shelf, name, signal))) await shelf.sleep(WRITE_BACK_MS, signal);
 };

@@ -3,7 +3,7 @@ import { Fault } from '../../../runtime/fault.ts';
 import type { Chunk, StorageWork } from '../host-storage.ts';
 import { upload } from './storage-content.ts';
 import { copyWithin, fill, growByCopy } from './storage-group-work.ts';
-import { makeLasting } from './storage-lasting.ts';
+import { flush, makeLasting } from './storage-lasting.ts';
 import { isGroup } from './storage-place.ts';
 import { createFrom, orNothing, type Workshop } from './storage-shop.ts';
 import {
@@ -45,7 +45,10 @@ const copy = async (shop: Workshop, work: Copy, progress: Progress, signal: Abor
       progress(0);
       const { volume: name, format, sizeBytes } = work;
       if (isGroup(shop.place)) await copyWithin(shop, work.from, { name, sizeBytes }, signal);
-      else await createFrom(shop, work.from, { name, format, sizeBytes }, signal);
+      else {
+        await createFrom(shop, work.from, { name, format, sizeBytes }, signal);
+        await flush(shop, name, signal);
+      }
       await endMaking(shop, work.volume, undefined, signal);
     },
     (after) => isDone(shop, work.volume, after),
@@ -121,7 +124,7 @@ const importImage = async (
         await createFrom(shop, landing, wish, signal);
       }
       progress(99);
-      if (work.lasting === true) await makeLasting(shop, work.volume, signal);
+      await (work.lasting === true ? makeLasting : flush)(shop, work.volume, signal);
       await endMaking(shop, work.volume, digest, signal);
     },
     (after) => isDone(shop, work.volume, after),
