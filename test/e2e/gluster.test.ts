@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GlusterLab, type GlusterNode, startGluster } from '../../hack/lab/gluster.ts';
 import type { KvmHost } from '../../hack/lab/kvm-host.ts';
 import { createLabNetwork, type LabNetwork } from '../../hack/lab/lab-network.ts';
+import { volumePool } from '../../hack/lab/storage-pools.ts';
 import { conditionOf, is, type Lab, type Placed, startLab, team } from './harness/lab.ts';
 import { bootDisk, disk, hostPool, hostSecret, image, machine, secret } from './harness/objects.ts';
-import { volumePool } from './harness/servers.ts';
 import { qemuImgInfo } from './harness/truth.ts';
 
 const MiB = 1024 * 1024;

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type IscsiTarget, startIscsiTarget } from '../../hack/lab/iscsi-target.ts';
 import type { KvmHost } from '../../hack/lab/kvm-host.ts';
 import { createLabNetwork, type LabNetwork } from '../../hack/lab/lab-network.ts';
+import { tgtPool } from '../../hack/lab/storage-pools.ts';
 import { DISK_LUN, diskTargetIqn, hostInitiatorIqn } from '../../src/api/identity.ts';
 import { createInitiator } from '../contract/fixtures/iscsi-initiator.ts';
 import { conditionOf, is, type Lab, type Placed, startLab, team } from './harness/lab.ts';
@@ -20,7 +21,6 @@ import {
   secret,
   storagePool,
 } from './harness/objects.ts';
-import { tgtPool } from './harness/servers.ts';
 
 const onSan = { storagePoolRef: { name: 'san' } };
 const login = { user: 'ovcp-san', password: 'a-secret-for-chap' };

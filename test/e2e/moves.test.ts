@@ -12,6 +12,7 @@ import { type IscsiTarget, startIscsiTarget } from '../../hack/lab/iscsi-target.
 import { type KvmHost, startKvmHosts } from '../../hack/lab/kvm-host.ts';
 import { createLabNetwork, type LabNetwork } from '../../hack/lab/lab-network.ts';
 import { waitUntil } from '../../hack/lab/process.ts';
+import { tgtPool, volumePool } from '../../hack/lab/storage-pools.ts';
 import { diskTargetIqn, diskVolumeName } from '../../src/api/identity.ts';
 import { type Base, describeThing, startBase } from './harness/base.ts';
 import { askShell } from './harness/guest.ts';
@@ -26,7 +27,6 @@ import {
   secret,
   storagePool,
 } from './harness/objects.ts';
-import { tgtPool, volumePool } from './harness/servers.ts';
 
 const slow = { timeout: 600_000 };
 const patient = { limitMs: 300_000 };

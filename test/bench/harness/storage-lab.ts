@@ -4,6 +4,7 @@ import { type GlusterLab, startGluster } from '../../../hack/lab/gluster.ts';
 import { type IscsiTarget, startIscsiTarget } from '../../../hack/lab/iscsi-target.ts';
 import type { HostCredentials } from '../../../hack/lab/kvm-host-credentials.ts';
 import { createLabNetwork } from '../../../hack/lab/lab-network.ts';
+import { tgtPool, volumePool } from '../../../hack/lab/storage-pools.ts';
 import { has } from './cluster.ts';
 import { deployedFlags } from './deployed.ts';
 import { type KvmLab, kvmPoolName, startKvmLab } from './kvm-lab.ts';
@@ -40,62 +41,21 @@ const secret = (name: string, values: Readonly<Record<string, string>>) => ({
 const sshSecret = (name: string, { sshPrivateKey, sshKnownHosts }: HostCredentials) =>
   secret(name, { 'ssh-privatekey': sshPrivateKey, known_hosts: sshKnownHosts });
 
-const pool = (name: string, spec: object) => ({
+const localPool = (path: string) => ({
   apiVersion: 'ovcp.dev/v1alpha1',
   kind: 'StoragePool',
-  metadata: { name },
-  spec: { hostPoolRefs: [{ name: kvmPoolName }], allowedNamespaces: { from: 'All' }, ...spec },
+  metadata: { name: localName },
+  spec: {
+    driver: 'dir',
+    topology: 'HostLocal',
+    hostPoolRefs: [{ name: kvmPoolName }],
+    allowedNamespaces: { from: 'All' },
+    roles: ['Disks', 'Images'],
+    dir: { path },
+  },
 });
 
-const localPool = (path: string) =>
-  pool(localName, { driver: 'dir', topology: 'HostLocal', roles: ['Disks', 'Images'], dir: { path } });
-
 export const sanFolder = ({ target }: Pick<StorageLab, 'target'>): string => `${target.lunFolder}/san`;
-
-const sanPool = (target: IscsiTarget) =>
-  pool(sanName, {
-    driver: 'iscsi',
-    roles: ['Disks'],
-    iscsi: {
-      target: {
-        software: 'TGT',
-        address: target.address,
-        user: 'root',
-        credentialsSecretRef: { name: 'san-ssh' },
-        portals: [`${target.portal.address}:${target.portal.port}`],
-      },
-      backing: { type: 'Files', files: { path: sanFolder({ target }) } },
-      chap: { credentialsSecretRef: { name: 'san-chap' } },
-      attach: 'QEMU',
-    },
-  });
-
-const glusterPool = ({ nodes }: GlusterLab) =>
-  pool(glusterName, {
-    driver: 'gluster',
-    roles: ['Disks', 'Images'],
-    gluster: {
-      management: 'Manage',
-      volume: glusterName,
-      servers: nodes.map(({ name, address }) => ({
-        name,
-        address,
-        credentialsSecretRef: { name: 'gluster-ssh' },
-      })),
-      layout: { type: 'Replicate', replica: 3 },
-      replicaSets: [
-        {
-          name: 'a',
-          bricks: nodes.map(({ name, brickFolder }, at) => ({
-            name: `a${at + 1}`,
-            server: name,
-            path: `${brickFolder}/gv0`,
-          })),
-        },
-      ],
-      deletionPolicy: 'Delete',
-    },
-  });
 
 const preparePools = async (
   { cluster, host }: KvmLab,
@@ -109,10 +69,13 @@ const preparePools = async (
     sshSecret('san-ssh', target.credentials),
     secret('san-chap', { 'chap-password': chap.password }),
     localPool(host.diskDir),
-    sanPool(target),
+    tgtPool(sanName, target, 'root'),
     ...(gluster === undefined || node === undefined
       ? []
-      : [sshSecret('gluster-ssh', { ...node.credentials, sshKnownHosts: knownHosts }), glusterPool(gluster)]),
+      : [
+          sshSecret('gluster-ssh', { ...node.credentials, sshKnownHosts: knownHosts }),
+          volumePool(glusterName, gluster.nodes),
+        ]),
   );
   const names = [localName, sanName, ...(gluster === undefined ? [] : [glusterName])];
   for (const name of names) {

@@ -1,6 +1,6 @@
-/** StoragePools on the lab's servers. */
-import type { GlusterNode } from '../../../hack/lab/gluster.ts';
-import type { IscsiTarget } from '../../../hack/lab/iscsi-target.ts';
+/** StoragePools on the lab's servers, for a HostPool `kvm`. */
+import type { GlusterNode } from './gluster.ts';
+import type { IscsiTarget } from './iscsi-target.ts';
 
 const pool = (name: string, spec: object) => ({
   apiVersion: 'ovcp.dev/v1alpha1',
@@ -37,8 +37,11 @@ export const volumePool = (name: string, nodes: readonly GlusterNode[]) =>
     },
   });
 
-/** Files on tgt, opened by QEMU with CHAP; wants the Secrets `san-ssh` and `san-chap`. */
-export const tgtPool = (name: string, target: IscsiTarget) =>
+/**
+ * Files on tgt, opened by QEMU with CHAP; wants the Secrets `san-ssh` and `san-chap`. `user`: an account of the server,
+ * which needs no sudo when it is root.
+ */
+export const tgtPool = (name: string, target: IscsiTarget, user = target.sudoUser) =>
   pool(name, {
     driver: 'iscsi',
     roles: ['Disks'],
@@ -46,7 +49,7 @@ export const tgtPool = (name: string, target: IscsiTarget) =>
       target: {
         software: 'TGT',
         address: target.address,
-        user: target.sudoUser,
+        user,
         credentialsSecretRef: { name: 'san-ssh' },
         portals: [`${target.portal.address}:${target.portal.port}`],
       },
