@@ -48,7 +48,7 @@ export interface DiskServerFixture {
   /** Another pool on the same machine, with a place of its own. */
   openOther(): Promise<StorageServer>;
   readonly hands: ServerHands;
-  /** How many disks are many; more than the driver works on at a time (agent.ts). */
+  /** How many disks are many; more than a server is asked at a time (src/wire/ssh/conversation.ts). */
   readonly many: number;
   teardown(): Promise<void>;
 }

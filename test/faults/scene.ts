@@ -61,7 +61,7 @@ export const setScene = async (lab: Lab, name: string, options: SceneOptions = {
     });
   };
   /** What waits afterwards shall not take the state before a change for the one after it. */
-  const seen = async (vm: string, written: Thing | undefined): Promise<void> => {
+  const catchUp = async (vm: string, written: Thing | undefined): Promise<void> => {
     if (written === undefined) return;
     const { uid, generation = 0 } = written.metadata;
     await api.until(`${name}/${vm} as written`, () => {
@@ -77,7 +77,7 @@ export const setScene = async (lab: Lab, name: string, options: SceneOptions = {
     hosts: hosts.map((host) => host.name),
     make: async (vm, spec = {}) => {
       await api.apply(machine(vm, name, name, spec));
-      await seen(vm, await api.read('VirtualMachine', vm, name));
+      await catchUp(vm, await api.read('VirtualMachine', vm, name));
     },
     vm: (vm = 'm') => api.get('VirtualMachine', vm, name),
     uuid: (vm = 'm') => {
@@ -88,7 +88,7 @@ export const setScene = async (lab: Lab, name: string, options: SceneOptions = {
     domain: (vm = 'm') => world.hand.machine(scene.uuid(vm)),
     patch: async (vm, spec) => {
       const patched = await api.patch('VirtualMachine', vm, name, { spec });
-      await seen(vm, patched);
+      await catchUp(vm, patched);
       return patched;
     },
     told,
